@@ -1,0 +1,5 @@
+"""Neural networks for tables that tell how wide they had to be."""
+
+from skspectral._estimator import SpectralMLPClassifier, SpectralMLPRegressor
+
+__all__ = ["SpectralMLPClassifier", "SpectralMLPRegressor"]

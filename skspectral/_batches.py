@@ -1,0 +1,159 @@
+"""Minibatches of K runs: each run permutes and draws its own rows."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from skspectral._rows import Rows
+from skspectral._runs import Schedule
+from skspectral._step import Batch, Step
+
+__all__ = ["Block", "Minibatches", "count_batches"]
+
+BLOCK_BYTES = {"cpu": 2**19, "cuda": 2**28}  # rows gathered at once: half an L2 cache
+
+
+def count_batches(n_rows: int, batch_size: int) -> int:
+    """Minibatches of an epoch."""
+    return max(1, math.ceil(n_rows / batch_size))
+
+
+class Block(NamedTuple):
+    """Some minibatches in a row, and the buffers they lie in."""
+
+    batches: list[Batch]
+    output: Tensor  # (*K, rows, o)
+    y: Tensor  # (*K, rows, o)
+    row_weight: Tensor  # (*K, rows)
+
+
+class Minibatches:
+    """Supply of minibatches to a step.
+
+    Rows are gathered in blocks of many minibatches, which is cheaper than one by one
+    and needs no permuted copy of the table.
+
+    Parameters
+    ----------
+    step : Step
+    rows : Rows
+    target : Tensor of shape (n, o)
+    index : list of K index tensors
+        The rows of each run. All runs must have equally many minibatches.
+    weight : Tensor of shape (K, n), on the CPU, or None
+    schedule : Schedule
+    generators : list of K torch.Generator
+    n_outputs : int
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        rows: Rows,
+        target: Tensor,
+        index: list[Tensor],
+        weight: Tensor | None,
+        schedule: Schedule,
+        generators: list[torch.Generator],
+        n_outputs: int,
+    ) -> None:
+        self.rows, self.target, self.index = rows, target, index
+        self.shuffle, self.generators = schedule.shuffle, generators
+        self.n_batches = count_batches(len(index[0]), schedule.batch_size)
+        # An epoch is cut into equal minibatches, so that none is a noisy remainder.
+        self.sizes = [math.ceil(len(i) / self.n_batches) for i in index]
+        self.batch_size = max(self.sizes)
+        self.weight = weight
+        self.mean_weight = None
+        if weight is not None:
+            pairs = zip(weight, index, strict=True)
+            self.mean_weight = torch.stack([w[i].double().mean() for w, i in pairs])
+
+        like = step.gradient
+        self.device, self.dtype = like.device, like.dtype
+        n_runs = len(index)
+        self.axis = () if step.single else (n_runs,)
+        kind = "cpu" if self.device.type == "cpu" else "cuda"
+        batch_bytes = n_runs * self.batch_size * rows.n_columns * like.element_size()
+        self.per_block = min(
+            max(1, BLOCK_BYTES[kind] // max(1, batch_bytes)), self.n_batches
+        )
+        n_rows = self.per_block * self.batch_size
+        self.x = like.new_empty(*self.axis, n_rows, rows.n_columns)
+        self.y = target.new_empty(*self.axis, n_rows, target.shape[1])
+        self.w = like.new_empty(*self.axis, n_rows, 1)
+        self.output = like.new_empty(*self.axis, n_rows, n_outputs)
+        self.ones = like.new_ones(*self.axis, 1, self.batch_size)
+        self.work = step.buffers(self.batch_size)
+        self._views: dict[tuple[int, int], Batch] = {}
+        self._w_cuts: list[int] = []
+
+    def epoch(self) -> Iterator[Block]:
+        """Permute the rows of each run and go through them once."""
+        orders = []
+        for generator, rows in zip(self.generators, self.index, strict=True):
+            if self.shuffle:
+                rows = rows[torch.randperm(len(rows), generator=generator)]
+            orders.append(rows)
+        for first in range(0, self.n_batches, self.per_block):
+            last = min(first + self.per_block, self.n_batches)
+            if len(orders) == 1:
+                b = self.batch_size
+                index = orders[0][first * b : last * b][None]
+            else:
+                pairs = zip(orders, self.sizes, strict=True)
+                index = torch.stack([self._padded(o, s, first, last) for o, s in pairs])
+            yield self._fill(index)
+
+    def _padded(self, order: Tensor, size: int, first: int, last: int) -> Tensor:
+        """Rows of some minibatches of one run, each filled up to the common size.
+
+        -1 stands for no row: it will weigh nothing.
+        """
+        out = order.new_full((last - first, self.batch_size), -1)
+        for line, number in zip(out, range(first, last), strict=True):
+            rows = order[number * size : (number + 1) * size]
+            line[: len(rows)] = rows
+        return out.flatten()
+
+    def _fill(self, index: Tensor) -> Block:  # (K, rows)
+        n_rows = index.shape[1]
+        cuts = [*range(0, n_rows, self.batch_size), n_rows]
+        x, y, w = (t[..., :n_rows, :] for t in (self.x, self.y, self.w))
+        on_device = index.clamp_min(0).to(self.device)
+        runs = [(x, y)] if not self.axis else zip(x, y, strict=True)
+        for rows, (x_run, y_run) in zip(on_device, runs, strict=True):
+            self.rows.take(rows, x_run)
+            torch.index_select(self.target, 0, rows, out=y_run)
+        plain = self.weight is None and not self.axis
+        if not (plain and cuts == self._w_cuts):  # else it is there already
+            self._w_cuts = cuts
+            w.copy_(self._row_weight(index, cuts).view(*self.axis, n_rows, 1))
+        batches = [self._view(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        return Block(batches, self.output[..., :n_rows, :], y, w[..., 0])
+
+    def _row_weight(self, index: Tensor, cuts: list[int]) -> Tensor:
+        """w_i / (b mean w), (K, rows), with b the rows this run has in a minibatch."""
+        present = index >= 0
+        w = present.to(self.dtype)
+        if self.weight is not None and self.mean_weight is not None:
+            w *= self.weight.gather(1, index.clamp_min(0))
+            w /= self.mean_weight[:, None]
+        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+            w[:, a:b] /= present[:, a:b].sum(1, keepdim=True)
+        return w
+
+    def _view(self, start: int, stop: int) -> Batch:
+        """Views of one minibatch of the block, made once."""
+        batch = self._views.get((start, stop))
+        if batch is None:
+            n = stop - start
+            z, a, d = (tuple(t[..., :n, :] for t in work) for work in self.work)
+            tensors = (self.x, self.y, self.w, self.output)
+            x, y, w, output = (t[..., start:stop, :] for t in tensors)
+            batch = Batch(x, y, w, self.ones[..., :n], output, z, a, d)
+            self._views[start, stop] = batch
+        return batch

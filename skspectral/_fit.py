@@ -1,0 +1,143 @@
+"""From a user's table to a task for the engine: everything between fit and train."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.model_selection import train_test_split
+
+from skspectral._rows import DenseRows, Rows, SparseRows
+from skspectral._scaling import (
+    Columns,
+    column_statistics,
+    neutral,
+    standardized_tensor,
+)
+
+__all__ = [
+    "Table",
+    "as_rows",
+    "as_target",
+    "auto_batch_size",
+    "auto_max_iter",
+    "choose_device",
+    "split_off",
+    "take_rows",
+]
+
+
+@dataclass
+class Table:
+    """Checked samples: inputs, targets and weights.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n, d)
+    y : ndarray
+        Float64 of shape (n, o), or class indices of shape (n, 1).
+    weight : ndarray of shape (n,), float64, or None
+        None weighs all rows alike.
+    """
+
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray | None = None
+
+
+def take_rows(table: Table, index: np.ndarray) -> Table:
+    """The given rows."""
+    weight = None if table.weight is None else table.weight[index]
+    return Table(table.X[index], table.y[index], weight)
+
+
+def split_off(
+    table: Table, fraction: float, *, classes: np.ndarray | None, seed: int
+) -> tuple[Table, Table]:
+    """Rows to train on and rows to watch; stratified where classes are given."""
+    n_rows = len(table.y)
+    advice = "Pass X_val and y_val to fit, or turn early_stopping off."
+    if classes is not None:
+        counts = np.bincount(classes)
+        rarest = int(counts[counts > 0].min())
+        if rarest < 2:
+            raise ValueError(
+                "early_stopping needs at least two rows of each class to split off "
+                f"validation rows; got a class with {rarest}. {advice}"
+            )
+        n_classes = int((counts > 0).sum())
+        n_val = math.ceil(fraction * n_rows)
+        if n_val < n_classes or n_rows - n_val < n_classes:
+            raise ValueError(
+                "early_stopping needs a validation row and a training row for each of "
+                f"the {n_classes} classes; got validation_fraction={fraction} of "
+                f"{n_rows} rows. {advice}"
+            )
+    try:
+        train, watched = train_test_split(
+            np.arange(n_rows), test_size=fraction, stratify=classes, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(
+            "early_stopping needs validation rows and training rows; got "
+            f"validation_fraction={fraction} of {n_rows} rows. {advice}"
+        ) from error
+    return take_rows(table, np.sort(train)), take_rows(table, np.sort(watched))
+
+
+def statistics(
+    table: Table, standardize: bool | str, *, regression: bool
+) -> tuple[Columns, Columns]:
+    """Statistics of inputs and targets, as `standardize` asks for them."""
+    n_outputs = table.y.shape[1]
+    x, y = neutral(table.X.shape[1]), neutral(n_outputs)
+    if standardize in (True, "X"):
+        x = column_statistics(table.X, table.weight)
+    if standardize in (True, "y") and regression:
+        y = column_statistics(table.y, table.weight)
+    return x, y
+
+
+def as_rows(X: Any, columns: Columns, dtype: torch.dtype, device: torch.device) -> Rows:
+    """Standardised rows the engine draws from."""
+    if sparse.issparse(X):
+        return SparseRows(X.tocsr(), columns.mean, columns.scale)
+    return DenseRows(standardized_tensor(X, columns, dtype, device))
+
+
+def as_target(
+    y: np.ndarray, columns: Columns, dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """Targets the engine learns: standardised numbers, or class indices."""
+    if y.dtype.kind == "i":
+        return torch.tensor(y, dtype=torch.int64, device=device)
+    return standardized_tensor(y, columns, dtype, device)
+
+
+def auto_batch_size(n_rows: int) -> int:
+    """Minibatch of ``batch_size="auto"``."""
+    return min(256, max(32, n_rows // 16))
+
+
+def auto_max_iter(n_batches: int) -> int:
+    """Epochs of ``max_iter="auto"``, for so many minibatches an epoch."""
+    return max(10, math.ceil(12_000 / n_batches))
+
+
+def choose_device(device: str, *, work: float) -> torch.device:
+    """Device of a fit; `work` is the multiplications of one step."""
+    if device == "auto":
+        # NOTE: a step of small networks is launch-bound on a GPU and faster on a CPU.
+        gain = torch.cuda.is_available() and work > 2e8
+        return torch.device("cuda" if gain else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"`device` must name a device torch can use here; got device={device!r}, "
+            f"of which torch says: {str(error).splitlines()[0]} Use 'auto' or 'cpu'."
+        ) from error
+    return chosen

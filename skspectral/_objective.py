@@ -1,0 +1,95 @@
+"""Losses: one value per network, and the gradient at its outputs in closed form.
+
+Shapes: `output` is ``(*K, b, o)``, with or without the leading axis of networks. A loss
+overwrites `output` with what its value needs later (residuals, log probabilities, or
+the logits themselves), so that values are computed for many minibatches in one go.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["LOSSES", "CrossEntropy", "Loss", "Sigmoid", "SquaredError", "penalty"]
+
+
+class Loss(Protocol):
+    """What the step and the loop ask of a loss."""
+
+    @staticmethod
+    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+        """Write ``row_weight * dl/doutput`` into `out`, the residue into `output`."""
+
+    @staticmethod
+    def rows(residue: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row, (*K, b), from the residue that `gradient` left."""
+
+    @staticmethod
+    def evaluate(output: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row, (*K, b), from the outputs."""
+
+
+class SquaredError:
+    """Mean over the outputs of (output - target)^2; targets (*K, b, o)."""
+
+    @staticmethod
+    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+        torch.sub(output, target, out=output)
+        torch.mul(output, row_weight, out=out).mul_(2 / output.shape[-1])
+
+    @staticmethod
+    def rows(residue: Tensor, target: Tensor) -> Tensor:
+        return residue.square().mean(-1)
+
+    @staticmethod
+    def evaluate(output: Tensor, target: Tensor) -> Tensor:
+        return (output - target).square().mean(-1)
+
+
+class Sigmoid:
+    """Binary cross-entropy, mean over the outputs; targets 0 or 1, (*K, b, o)."""
+
+    @staticmethod
+    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+        torch.sigmoid(output, out=out)
+        out.sub_(target).mul_(row_weight)
+        if output.shape[-1] > 1:
+            out.mul_(1 / output.shape[-1])
+
+    @staticmethod
+    def rows(residue: Tensor, target: Tensor) -> Tensor:
+        # softplus(z) - y z = -log of the probability given to the truth
+        return (torch.nn.functional.softplus(residue) - target * residue).mean(-1)
+
+    evaluate = rows  # the residue is the output itself
+
+
+class CrossEntropy:
+    """Multiclass cross-entropy; targets are class indices, (*K, b, 1)."""
+
+    @staticmethod
+    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+        output.sub_(output.logsumexp(-1, keepdim=True))  # log probabilities
+        torch.exp(output, out=out)
+        out.scatter_add_(-1, target, out.new_full((), -1.0).expand(target.shape))
+        out.mul_(row_weight)
+
+    @staticmethod
+    def rows(residue: Tensor, target: Tensor) -> Tensor:
+        return -residue.gather(-1, target).squeeze(-1)
+
+    @staticmethod
+    def evaluate(output: Tensor, target: Tensor) -> Tensor:
+        return CrossEntropy.rows(output.log_softmax(-1), target)
+
+
+LOSSES: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "sigmoid": Sigmoid,
+    "cross_entropy": CrossEntropy,
+}
+
+
+def penalty(parameters: Tensor, alphas: Tensor) -> Tensor:
+    """Sum of alpha p^2 over the parameters of each network: (K, P), (K, P) -> (K,)."""
+    return (alphas * parameters.square()).sum(-1)

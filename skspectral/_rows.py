@@ -1,0 +1,56 @@
+"""Where rows come from: dense tensors, or sparse rows made dense block by block."""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["DenseRows", "Rows", "SparseRows", "index_table"]
+
+
+class Rows(Protocol):
+    """A table the engine draws rows from."""
+
+    n_rows: int
+    n_columns: int
+
+    def take(self, index: Tensor, out: Tensor) -> None:
+        """Write the rows `index` (m,) into `out` (m, n_columns)."""
+
+
+class DenseRows:
+    """Rows of a tensor, (n, d), on the device of the training."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
+        self.n_rows, self.n_columns = values.shape
+
+    def take(self, index: Tensor, out: Tensor) -> None:
+        torch.index_select(self.values, 0, index, out=out)
+
+
+class SparseRows:
+    """Rows of a SciPy CSR matrix, made dense and standardised block by block.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse CSR of shape (n, d)
+    mean, scale : ndarray of shape (d,), float64
+    """
+
+    def __init__(self, matrix: Any, mean: Any, scale: Any) -> None:
+        self.matrix, self.mean, self.scale = matrix, mean, scale
+        self.n_rows, self.n_columns = matrix.shape
+
+    def take(self, index: Tensor, out: Tensor) -> None:
+        rows = self.matrix[index.cpu().numpy()].astype("float64").toarray()
+        rows -= self.mean
+        rows /= self.scale
+        out.copy_(torch.from_numpy(rows))
+
+
+def index_table(weight: Tensor | None, n_rows: int, n_runs: int) -> list[Tensor]:
+    """Rows of non-zero weight of each run, in order: K index tensors on the CPU."""
+    if weight is None:
+        return [torch.arange(n_rows)] * n_runs
+    return [row.nonzero()[:, 0] for row in weight.cpu()]

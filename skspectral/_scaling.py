@@ -1,0 +1,116 @@
+"""Weighted means and scales of columns, in float64, mergeable over chunks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+__all__ = ["Columns", "column_statistics", "neutral", "standardized_tensor"]
+
+CHUNK_ROWS = 2**15  # rows that are float64 at a time
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Statistics of the columns of a table.
+
+    Attributes
+    ----------
+    mass : float
+        Sum of the weights of the rows seen.
+    mean, variance : ndarray of shape (d,), float64
+        Weighted; the variance is that of the population (divided by `mass`).
+    active : bool
+        False leaves columns as they are: mean 0, scale 1.
+    """
+
+    mass: float
+    mean: np.ndarray
+    variance: np.ndarray
+    active: bool = True
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Standard deviations; 1 for constant columns."""
+        if not self.active:
+            return np.ones_like(self.mean)
+        # A constant column has the rounding error of its own mean as its deviation.
+        error = 8 * np.finfo(np.float64).eps * np.abs(self.mean)
+        deviation = np.sqrt(self.variance)
+        return np.where(deviation <= error, 1.0, deviation)
+
+    def merge(self, other: "Columns") -> "Columns":
+        """Statistics of both tables together (Chan, Golub, LeVeque 1979)."""
+        if not self.active:
+            return self
+        mass = self.mass + other.mass
+        share = other.mass / mass
+        shift = other.mean - self.mean
+        mean = self.mean + share * shift
+        variance = (
+            (1 - share) * self.variance
+            + share * other.variance
+            + share * (1 - share) * shift**2
+        )
+        return Columns(mass, mean, variance)
+
+
+def neutral(n_columns: int) -> Columns:
+    """Statistics that leave columns as they are."""
+    return Columns(0.0, np.zeros(n_columns), np.ones(n_columns), active=False)
+
+
+def column_statistics(table, weight: np.ndarray | None) -> Columns:
+    """Statistics of a dense or sparse table of shape (n, d), in float64.
+
+    Two passes over chunks of rows, so that a column like a timestamp loses nothing and
+    no float64 copy of the table is made.
+    """
+    n_rows = table.shape[0]
+    mass = float(n_rows) if weight is None else float(weight.sum())
+    if sparse.issparse(table):
+        weights = None if weight is None else weight.astype(np.float64)
+        table = table.astype(np.float64)
+        mean, variance = mean_variance_axis(table, axis=0, weights=weights)
+        return Columns(mass, mean, np.maximum(variance, 0.0))
+    mean = np.zeros(table.shape[1])
+    for rows, w in _chunks(n_rows, weight):
+        part = table[rows].astype(np.float64)
+        mean += part.sum(0) / mass if w is None else w @ part / mass
+    variance = np.zeros(table.shape[1])
+    with np.errstate(over="ignore"):
+        for rows, w in _chunks(n_rows, weight):
+            part = table[rows].astype(np.float64)
+            part -= mean
+            part *= part
+            variance += part.sum(0) / mass if w is None else w @ part / mass
+    if not np.isfinite(variance).all():
+        column = int(np.argmin(np.isfinite(variance)))
+        raise ValueError(
+            "the variance of every column must be finite in float64; column "
+            f"{column} has values up to {np.abs(table[:, column]).max():.3g}. Rescale "
+            "it, or take its logarithm."
+        )
+    return Columns(mass, mean, variance)
+
+
+def _chunks(n_rows: int, weight: np.ndarray | None = None):
+    for start in range(0, n_rows, CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        yield rows, None if weight is None else weight[rows]
+
+
+def standardized_tensor(
+    table: np.ndarray, columns: Columns, dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """Table as a tensor, each column centred and scaled in float64 before the cast."""
+    out = torch.empty(table.shape, dtype=dtype, device=device)
+    mean, scale = columns.mean, columns.scale
+    for rows, _ in _chunks(table.shape[0]):
+        part = table[rows].astype(np.float64)
+        part -= mean
+        part /= scale
+        out[rows] = torch.from_numpy(part)
+    return out

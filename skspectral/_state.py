@@ -1,0 +1,184 @@
+"""A network as NumPy arrays, which pickle small and load where there is no GPU."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skspectral._scaling import Columns
+from skspectral.nn import SpectralLinear, SpectralMLP
+
+__all__ = ["NetworkState", "reexpress", "start_network"]
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """Parameters of one network, in standardised units; lists over layers.
+
+    Attributes
+    ----------
+    phi : list of ndarray of shape (out, in)
+    lambda_in : list of ndarray of shape (in,)
+    lambda_out : list of ndarray of shape (out,)
+    bias : list of ndarray of shape (out,) or None
+    gates : tuple of {"out", "in", "both", None}
+    activation : str
+    """
+
+    phi: list[np.ndarray]
+    lambda_in: list[np.ndarray]
+    lambda_out: list[np.ndarray]
+    bias: list[np.ndarray | None]
+    gates: tuple[str | None, ...]
+    activation: str
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.phi[0].shape[1], *(p.shape[0] for p in self.phi))
+
+    @classmethod
+    def from_network(cls, network: SpectralMLP, run: int | None = None):
+        """Arrays of a single network, or of one run of a batch."""
+
+        def array(parameter):
+            value = parameter.detach()
+            # A copy: the fitted state must not share memory with a module.
+            return np.array((value if run is None else value[run]).cpu().numpy())
+
+        layers = list(network.layers)
+        return cls(
+            [array(layer.phi) for layer in layers],
+            [array(layer.lambda_in) for layer in layers],
+            [array(layer.lambda_out) for layer in layers],
+            [None if layer.bias is None else array(layer.bias) for layer in layers],
+            tuple(layer.gate for layer in layers),
+            network.activation,
+        )
+
+    def to_network(
+        self,
+        *,
+        batch: bool = False,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+    ) -> SpectralMLP:
+        """The network as a module; with `batch`, as a batch of one."""
+        shape = (1,) if batch else ()
+        network = SpectralMLP(
+            self.sizes,
+            gate=None,
+            activation=self.activation,
+            batch_shape=shape,
+            dtype=dtype or torch.from_numpy(self.phi[0]).dtype,
+            device=device,
+        )
+        with torch.no_grad():
+            for index, layer in enumerate(network.layers):
+                set_gate(layer, self.gates[index])
+                layer.phi.copy_(torch.tensor(self.phi[index]))
+                layer.lambda_in.copy_(torch.tensor(self.lambda_in[index]))
+                layer.lambda_out.copy_(torch.tensor(self.lambda_out[index]))
+                bias = self.bias[index]
+                if bias is None:
+                    layer.bias = None
+                else:
+                    layer.bias.copy_(torch.tensor(bias))
+        return network
+
+    def weights(self) -> list[np.ndarray]:
+        """Effective weights (out, in), float64, of each layer."""
+        return [
+            (a[None, :].astype(np.float64) - b[:, None]) * p
+            for p, a, b in zip(self.phi, self.lambda_in, self.lambda_out, strict=True)
+        ]
+
+
+def set_gate(layer: SpectralLinear, gate: str | None) -> None:
+    """Say which eigenvalues of a layer are trained."""
+    layer.gate = gate
+    layer.lambda_in.requires_grad_(gate in ("in", "both"))
+    layer.lambda_out.requires_grad_(gate in ("out", "both"))
+
+
+@torch.no_grad()
+def start_network(
+    sizes: tuple[int, ...],
+    rules: tuple[Any, ...],
+    *,
+    activation: str,
+    generator: torch.Generator,
+    dtype: torch.dtype,
+) -> SpectralMLP:
+    """Start of one fit, as a batch of one on the CPU.
+
+    The weight of every layer is Glorot uniform, drawn layer after layer, whatever the
+    parametrization. Where eigenvectors and eigenvalues are both trained they start
+    balanced, ``alpha_lambda lambda_j^2 = alpha_phi ||phi_j||^2``, which is where the
+    penalties would bring them (an alpha of 0 counts as equal to the other).
+    """
+    network = SpectralMLP(
+        sizes, gate=None, activation=activation, batch_shape=(1,), dtype=dtype
+    )
+    for layer, rule in zip(network.layers, rules, strict=True):
+        # Drawn in float64, so that float32 and float64 fits start alike.
+        bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
+        draw = torch.rand(layer.phi.shape, generator=generator, dtype=torch.float64)
+        weight = (2 * draw - 1) * bound
+        layer.phi.copy_(weight)
+        set_gate(layer, rule.gate)
+        if not rule.bias:
+            layer.bias = None
+        if rule.gate is None:
+            continue
+        if rule.gate == "both":
+            layer.lambda_in.fill_(0.5)
+            layer.lambda_out.fill_(-0.5)
+            continue
+        own = layer.lambda_out if rule.gate == "out" else layer.lambda_in
+        (layer.lambda_in if rule.gate == "out" else layer.lambda_out).zero_()
+        sign = -1.0 if rule.gate == "out" else 1.0  # w = (lambda_in - lambda_out) phi
+        if not (rule.phi and rule.lambda_):
+            own.fill_(1.0)
+            layer.phi.copy_(sign * weight)
+            continue
+        axis = -1 if rule.gate == "out" else -2
+        a_phi, a_lambda = float(rule.alpha_phi), float(rule.alpha_lambda)
+        ratio = a_phi / a_lambda if a_phi > 0 and a_lambda > 0 else 1.0
+        norm = weight.norm(dim=axis)
+        value = norm.sqrt() * ratio**0.25
+        own.copy_(value)
+        safe = torch.where(value > 0, value, 1.0)
+        layer.phi.copy_(sign * weight / safe.unsqueeze(axis))
+    return network
+
+
+def reexpress(
+    state: NetworkState,
+    x: tuple[Columns, Columns],
+    y: tuple[Columns, Columns],
+) -> NetworkState:
+    """The same function of raw inputs and outputs, under new statistics.
+
+    Parameters
+    ----------
+    state : NetworkState
+    x, y : (old Columns, new Columns)
+        Statistics of the inputs and of the targets. A network without biases keeps
+        its old ones, since it has nothing to take up a shift.
+    """
+    (x_old, x_new), (y_old, y_new) = x, y
+    phi, bias = list(state.phi), list(state.bias)
+    dtype = phi[0].dtype
+    if bias[0] is not None:
+        shift = (x_new.mean - x_old.mean) / x_old.scale
+        bias[0] = (bias[0] + state.weights()[0] @ shift).astype(dtype)
+        phi[0] = (phi[0] * (x_new.scale / x_old.scale)).astype(dtype)
+    if bias[-1] is not None:
+        last = bias[-1] * y_old.scale + y_old.mean
+        bias[-1] = ((last - y_new.mean) / y_new.scale).astype(dtype)
+        phi[-1] = (phi[-1] * (y_old.scale / y_new.scale)[:, None]).astype(dtype)
+    return NetworkState(
+        phi, state.lambda_in, state.lambda_out, bias, state.gates, state.activation
+    )

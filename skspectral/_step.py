@@ -1,0 +1,364 @@
+"""One training step of K networks: closed-form gradients and Adam, all in place.
+
+The hot path of the package. Every buffer is allocated once; a step is some twenty calls
+of torch kernels and nothing else. Weights are kept as ``(in, out)``, the transpose of
+the module's ``(out, in)``: the products with ten columns that tables lead to run three
+times faster that way. A single network drops the axis of networks, since a matrix
+product is faster than a batch of one.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from skspectral._objective import Loss
+from skspectral._runs import LayerRule
+from skspectral.nn import SpectralMLP
+
+__all__ = ["Adam", "Batch", "Parameters", "Step"]
+
+aten = torch.ops.aten
+
+
+class Activation(NamedTuple):
+    """Forward and backward of an activation, written into given buffers."""
+
+    forward: Callable[[Tensor, Tensor], Any]  # z, a
+    backward: Callable[[Tensor, Tensor, Tensor], Any]  # d, z, a: d *= act'(z)
+    in_place: bool = True  # a may overwrite z
+
+
+ACTIVATIONS = {
+    "identity": Activation(lambda z, a: None, lambda d, z, a: None),
+    "logistic": Activation(
+        lambda z, a: torch.sigmoid(z, out=a),
+        lambda d, z, a: aten.sigmoid_backward.grad_input(d, a, grad_input=d),
+    ),
+    "tanh": Activation(
+        lambda z, a: torch.tanh(z, out=a),
+        lambda d, z, a: aten.tanh_backward.grad_input(d, a, grad_input=d),
+    ),
+    "relu": Activation(
+        lambda z, a: torch.relu_(a),
+        lambda d, z, a: aten.threshold_backward.grad_input(d, a, 0, grad_input=d),
+    ),
+    "silu": Activation(
+        lambda z, a: aten.silu.out(z, out=a),
+        lambda d, z, a: aten.silu_backward.grad_input(d, z, grad_input=d),
+        in_place=False,
+    ),
+}
+
+
+class Parameters:
+    """Parameters of K networks as one matrix, a row per network.
+
+    Attributes
+    ----------
+    trained : Tensor of shape (K, P)
+        What the optimiser moves, layer after layer: phi (in, out), the eigenvalues,
+        the bias. ``-lambda_out`` stands for ``lambda_out``, so that a gate is a factor
+        of its weights; the penalty and Adam do not mind the sign.
+    alphas : Tensor of shape (K, P)
+        Strength of each trained parameter's penalty.
+    """
+
+    NAMES = ("phi", "lambda_in", "lambda_out", "bias")
+
+    def __init__(self, network: SpectralMLP, rules: Sequence[LayerRule]) -> None:
+        self.network = network
+        self.rules = rules
+        like = network.layers[0].phi
+        self.n_runs = like.shape[0]
+        self.slots: dict[tuple[int, str], slice] = {}  # where the trained ones live
+        self.frozen: dict[tuple[int, str], Tensor] = {}
+        values, alphas = [], []
+        start = 0
+        for index, (layer, rule) in enumerate(zip(network.layers, rules, strict=True)):
+            trained = {
+                "phi": (rule.phi, rule.alpha_phi),
+                "lambda_in": (
+                    rule.lambda_ and rule.gate in ("in", "both"),
+                    rule.alpha_lambda,
+                ),
+                "lambda_out": (
+                    rule.lambda_ and rule.gate in ("out", "both"),
+                    rule.alpha_lambda,
+                ),
+                "bias": (rule.bias, 0.0),
+            }
+            for name in self.NAMES:
+                value = self._from_module(layer, name)
+                if value is None:
+                    continue
+                is_trained, alpha = trained[name]
+                if not is_trained:
+                    self.frozen[index, name] = value.clone()
+                    continue
+                flat = value.reshape(self.n_runs, -1)
+                self.slots[index, name] = slice(start, start + flat.shape[1])
+                start += flat.shape[1]
+                values.append(flat)
+                strength = torch.as_tensor(alpha, dtype=like.dtype, device=like.device)
+                alphas.append(strength.reshape(-1, 1).expand_as(flat))
+        if values:
+            self.trained = torch.cat(values, 1)
+            self.alphas = torch.cat(alphas, 1)
+        else:
+            self.trained = like.new_zeros(self.n_runs, 0)
+            self.alphas = self.trained.clone()
+
+    @staticmethod
+    def _from_module(layer: Any, name: str) -> Tensor | None:
+        value = getattr(layer, name)
+        if value is None:
+            return None
+        value = value.detach()
+        return {"phi": value.mT, "lambda_out": -value}.get(name, value)
+
+    def view(self, matrix: Tensor, index: int, name: str) -> Tensor | None:
+        """Slot of one parameter in a (K, P) matrix, without the axis where K is 1."""
+        slot = self.slots.get((index, name))
+        if slot is None:
+            return None
+        layer = self.network.layers[index]
+        shape = (
+            (layer.in_features, layer.out_features)
+            if name == "phi"
+            else (slot.stop - slot.start,)
+        )
+        flat = matrix[:, slot]
+        return flat[0].view(shape) if self.n_runs == 1 else flat.unflatten(1, shape)
+
+    def value(self, index: int, name: str) -> Tensor | None:
+        """Parameter of one layer, trained or frozen; None if it has none."""
+        view = self.view(self.trained, index, name)
+        if view is not None:
+            return view
+        frozen = self.frozen.get((index, name))
+        return frozen[0] if frozen is not None and self.n_runs == 1 else frozen
+
+    @torch.no_grad()
+    def write_back(self, rows: Sequence[int], network: SpectralMLP) -> None:
+        """Copy the trained parameters into the given rows of `network`."""
+        target = torch.as_tensor(rows, device=self.trained.device)
+        for (index, name), slot in self.slots.items():
+            parameter = getattr(network.layers[index], name)
+            value = self.trained[:, slot]
+            if name == "phi":
+                n_out, n_in = parameter.shape[-2:]
+                value = value.view(self.n_runs, n_in, n_out).mT
+            parameter[target] = -value if name == "lambda_out" else value
+
+
+class Batch(NamedTuple):
+    """Views of one minibatch: what a step reads, and the buffers it works in."""
+
+    x: Tensor  # (*K, b, in)
+    y: Tensor  # (*K, b, o)
+    row_weight: Tensor  # (*K, b, 1), weight over (b times mean weight)
+    ones: Tensor  # (*K, 1, b): sums over rows are products with it, which is faster
+    output: Tensor  # (*K, b, o): outputs, then what the loss leaves in them
+    z: tuple[Tensor, ...]  # by hidden layer (*K, b, h)
+    a: tuple[Tensor, ...]
+    d: tuple[Tensor, ...]  # by layer, gradient at its pre-activations
+
+
+class _Layer:
+    """One layer of the step: parameters and gradients as views, weight as a buffer."""
+
+    def __init__(self, parameters: Parameters, gradient: Tensor, index: int) -> None:
+        rule = parameters.rules[index]
+        phi = parameters.value(index, "phi")
+        assert phi is not None
+        self.phi = phi
+        self.gate_kind = rule.gate
+        self.bias = _row(parameters.value(index, "bias"))
+        # Where a gradient is not wanted it is None.
+        self.g_phi = parameters.view(gradient, index, "phi")
+        self.g_bias = _row(parameters.view(gradient, index, "bias"))
+        self.g_in = _column(parameters.view(gradient, index, "lambda_in"))
+        self.g_out = _row(parameters.view(gradient, index, "lambda_out"))
+        self.lambda_in = _column(parameters.value(index, "lambda_in"))
+        self.minus_lambda_out = _row(parameters.value(index, "lambda_out"))
+        if rule.gate is None:
+            self.weight = phi
+            return
+        self.weight = torch.empty_like(phi)
+        self.product = (  # gradient at the weight, then that at phi
+            self.g_phi if self.g_phi is not None else torch.empty_like(phi)
+        )
+        self.ones_in = phi.new_ones(*phi.shape[:-2], 1, phi.shape[-2])
+        self.ones_out = phi.new_ones(*phi.shape[:-2], phi.shape[-1], 1)
+        gates = {"in": self.lambda_in, "out": self.minus_lambda_out}
+        self.gate = gates[rule.gate] if rule.gate in gates else torch.empty_like(phi)
+
+    def refresh(self) -> None:
+        """Compute the weight of a gated layer."""
+        if self.gate_kind == "both":
+            torch.add(self.lambda_in, self.minus_lambda_out, out=self.gate)
+        torch.mul(self.phi, self.gate, out=self.weight)
+
+    def gradients(self, matmul: Callable, x: Tensor, d: Tensor, ones: Tensor) -> None:
+        """Gradients of the parameters. Overwrites the weight: use it before."""
+        if self.g_bias is not None:
+            matmul(ones, d, out=self.g_bias)
+        if self.gate_kind is None:
+            if self.g_phi is not None:
+                matmul(x.mT, d, out=self.g_phi)
+            return
+        product = self.product
+        matmul(x.mT, d, out=product)
+        if self.g_in is not None or self.g_out is not None:
+            scratch = self.weight
+            torch.mul(product, self.phi, out=scratch)
+            if self.g_in is not None:
+                matmul(scratch, self.ones_out, out=self.g_in)
+            if self.g_out is not None:
+                matmul(self.ones_in, scratch, out=self.g_out)
+        if self.g_phi is not None:
+            product.mul_(self.gate)
+
+
+class Step:
+    """Gradient of the objective of K networks, in closed form.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    loss : Loss
+    """
+
+    def __init__(self, parameters: Parameters, loss: type[Loss]) -> None:
+        self.parameters = parameters
+        self.loss = loss
+        self.gradient = torch.zeros_like(parameters.trained)
+        self.decay = 2 * parameters.alphas  # d(alpha p^2) = 2 alpha p dp
+        network = parameters.network
+        self.activation = ACTIVATIONS[network.activation]
+        self.layers = [
+            _Layer(parameters, self.gradient, index)
+            for index in range(len(network.layers))
+        ]
+        self.gated = [layer for layer in self.layers if layer.gate_kind is not None]
+        self.single = parameters.n_runs == 1
+        self.matmul = torch.mm if self.single else torch.bmm
+        self.addmm = torch.addmm if self.single else torch.baddbmm
+
+    def buffers(self, n_rows: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Work space of a minibatch of n_rows: z, a and d, see Batch."""
+        axis = () if self.single else (self.parameters.n_runs,)
+        like = self.gradient
+        widths = [layer.phi.shape[-1] for layer in self.layers]
+        z = [like.new_empty(*axis, n_rows, width) for width in widths[:-1]]
+        a = z if self.activation.in_place else [torch.empty_like(t) for t in z]
+        d = [like.new_empty(*axis, n_rows, width) for width in widths]
+        return z, a, d
+
+    def _affine(self, layer: _Layer, x: Tensor, out: Tensor) -> None:
+        if layer.bias is None:
+            self.matmul(x, layer.weight, out=out)
+        else:
+            self.addmm(layer.bias, x, layer.weight, out=out)
+
+    def __call__(self, batch: Batch) -> None:
+        """Write the gradient of mean loss + penalty into `self.gradient`."""
+        layers, (forward, backward, _) = self.layers, self.activation
+        x = batch.x
+        inputs = [x]
+        for layer in self.gated:
+            layer.refresh()
+        for layer, z, a in zip(layers, batch.z, batch.a, strict=False):
+            self._affine(layer, x, z)
+            forward(z, a)
+            inputs.append(a)
+            x = a
+        self._affine(layers[-1], x, batch.output)
+        self.loss.gradient(batch.output, batch.y, batch.row_weight, batch.d[-1])
+        for index in range(len(layers) - 1, 0, -1):
+            layer, d, below = layers[index], batch.d[index], batch.d[index - 1]
+            self.matmul(d, layer.weight.mT, out=below)
+            backward(below, batch.z[index - 1], batch.a[index - 1])
+            layer.gradients(self.matmul, inputs[index], d, batch.ones)
+        layers[0].gradients(self.matmul, batch.x, batch.d[0], batch.ones)
+        self.gradient.addcmul_(self.parameters.trained, self.decay)
+
+    def forward(self, x: Tensor, run: int) -> Tensor:
+        """Outputs of one of the networks: (n, in) -> (n, o), allocated anew."""
+        for layer in self.gated:
+            layer.refresh()
+        for index, layer in enumerate(self.layers):
+            weight = layer.weight if self.single else layer.weight[run]
+            x = x @ weight
+            if layer.bias is not None:
+                x += layer.bias if self.single else layer.bias[run]
+            if index < len(self.layers) - 1:
+                a = x if self.activation.in_place else torch.empty_like(x)
+                self.activation.forward(x, a)
+                x = a
+        return x
+
+
+class Adam:
+    """Adam over a matrix of parameters, a row per network; torch's formula.
+
+    The penalty is in the gradient ("coupled"), as in the papers: not AdamW.
+    """
+
+    BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # the defaults everywhere
+
+    def __init__(self, parameters: Tensor) -> None:
+        self.parameters = parameters
+        self.mean = torch.zeros_like(parameters)
+        self.square = torch.zeros_like(parameters)
+        self.scratch = torch.empty_like(parameters)
+        self.t = 0
+
+    def step(self, gradient: Tensor, rate: float | Tensor) -> None:
+        """Move the parameters; `rate` is a number, or one per network, (K, 1)."""
+        self.t += 1
+        bias2 = math.sqrt(1 - self.BETA2**self.t)
+        scale = -bias2 / (1 - self.BETA1**self.t)
+        mean, square, scratch = self.mean, self.square, self.scratch
+        mean.lerp_(gradient, 1 - self.BETA1)
+        square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
+        torch.sqrt(square, out=scratch).add_(self.EPS * bias2)
+        if isinstance(rate, float):
+            self.parameters.addcdiv_(mean, scratch, value=scale * rate)
+        else:
+            torch.div(mean, scratch, out=scratch)
+            self.parameters.addcmul_(scratch, rate, value=scale)
+
+    def on(self, parameters: Tensor) -> "Adam":
+        """The same state, moving these parameters."""
+        other = Adam(parameters)
+        other.resume(self, list(range(len(parameters))))
+        return other
+
+    def resume(self, other: "Adam", rows: Sequence[int]) -> None:
+        """Take over the state of the given rows of `other`."""
+        self.mean.copy_(other.mean[rows])
+        self.square.copy_(other.square[rows])
+        self.t = other.t
+
+    def flush(self) -> None:
+        """Set to zero what has become so small that its square would be denormal.
+
+        The penalty drives dead weights down for ever, and arithmetic on denormal
+        numbers is many times slower.
+        """
+        tiny = torch.finfo(self.parameters.dtype).tiny
+        for tensor in (self.parameters, self.mean):
+            tensor.mul_(tensor.abs() >= math.sqrt(tiny))
+        self.square.mul_(self.square >= tiny / 1e-6)
+
+
+def _row(vector: Tensor | None) -> Tensor | None:
+    return None if vector is None else vector.unsqueeze(-2)  # (*K, 1, out)
+
+
+def _column(vector: Tensor | None) -> Tensor | None:
+    return None if vector is None else vector.unsqueeze(-1)  # (*K, in, 1)

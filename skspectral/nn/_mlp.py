@@ -1,0 +1,159 @@
+"""A stack of spectral layers, and the activations between them."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from skspectral.nn._linear import SpectralLinear
+
+__all__ = ["ACTIVATIONS", "SpectralMLP", "Standardized"]
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda z: z,
+    "logistic": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "silu": torch.nn.functional.silu,
+}
+
+
+class SpectralMLP(nn.Module):
+    """Multi-layer perceptron made of spectral layers.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Nodes of every layer, inputs and outputs included: ``(10, 300, 1)``.
+    gate : {"out", "in", "both", None}, default="out"
+        Of the layers. ``"out"`` gates the hidden nodes by their own eigenvalue and
+        leaves the readout plain, as nobody would remove an output; ``"in"`` and
+        ``"both"`` gate every layer; None makes a plain network.
+    activation : {"identity", "logistic", "tanh", "relu", "silu"}, default="relu"
+        Of the hidden layers. The last layer is linear.
+    batch_shape : tuple of int, default=()
+        ``(K,)`` holds K networks of this shape.
+    bias : bool, default=True
+    device, dtype : optional
+        Of the parameters.
+
+    Attributes
+    ----------
+    layers : ModuleList of SpectralLinear
+    sizes : tuple of int
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skspectral.nn import SpectralMLP
+    >>> SpectralMLP((3, 4, 1), batch_shape=(2,))(torch.zeros(7, 3)).shape
+    torch.Size([2, 7, 1])
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        gate: str | None = "out",
+        activation: str = "relu",
+        batch_shape: tuple[int, ...] = (),
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if len(sizes) < 2:
+            raise ValueError(
+                "`sizes` must name the inputs and the outputs at least; got "
+                f"sizes={tuple(sizes)}."
+            )
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"`activation` must be one of {sorted(ACTIVATIONS)}; got "
+                f"activation={activation!r}."
+            )
+        super().__init__()
+        self.activation = activation
+        n_layers = len(sizes) - 1
+        self.layers = nn.ModuleList(
+            SpectralLinear(
+                sizes[i],
+                sizes[i + 1],
+                gate=None if gate == "out" and i == n_layers - 1 else gate,
+                batch_shape=batch_shape,
+                bias=bias,
+                device=device,
+                dtype=dtype,
+            )
+            for i in range(n_layers)
+        )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (
+            self.layers[0].in_features,
+            *(layer.out_features for layer in self.layers),
+        )
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return tuple(self.layers[0].phi.shape[:-2])
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Activations of the last hidden layer, (*batch, n, nodes)."""
+        act = ACTIVATIONS[self.activation]
+        for layer in self.layers[:-1]:
+            x = act(layer(x))
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:  # (*batch, n, in) -> (*batch, n, out)
+        return self.layers[-1](self.hidden(x))
+
+    def select(self, k: int) -> "SpectralMLP":
+        """Network `k` of a batch of shape (K,), as a network of its own (a copy)."""
+        return self._with_layers([layer.select(k) for layer in self.layers])
+
+    def _with_layers(self, layers: Sequence[SpectralLinear]) -> "SpectralMLP":
+        # A network is its layers and its activation: nothing else to copy.
+        network = SpectralMLP.__new__(SpectralMLP)
+        nn.Module.__init__(network)
+        network.activation = self.activation
+        network.layers = nn.ModuleList(layers)
+        return network.train(self.training)
+
+    def extra_repr(self) -> str:
+        return f"activation={self.activation!r}"
+
+
+class Standardized(nn.Module):
+    """A network between the scaling of its inputs and that of its outputs.
+
+    Inputs are centred and scaled in float64, so that a column like a timestamp keeps
+    its digits, and only then cast to the dtype of the network.
+
+    Parameters
+    ----------
+    network : SpectralMLP
+    x_mean, x_scale : Tensor of shape (n_inputs,)
+    y_mean, y_scale : Tensor of shape (n_outputs,)
+        Zeros and ones where nothing is scaled. Kept as float64 buffers.
+    """
+
+    def __init__(
+        self,
+        network: SpectralMLP,
+        x_mean: Tensor,
+        x_scale: Tensor,
+        y_mean: Tensor,
+        y_scale: Tensor,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("x_mean", x_mean.double())
+        self.register_buffer("x_scale", x_scale.double())
+        self.register_buffer("y_mean", y_mean.double())
+        self.register_buffer("y_scale", y_scale.double())
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, in) -> (n, out), float64
+        x = (x.double() - self.x_mean) / self.x_scale
+        y = self.network(x.to(self.network.layers[0].phi.dtype))
+        return y.double() * self.y_scale + self.y_mean
