@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skspectral import _fit
+from skspectral._export import as_torch_module
 from skspectral._objective import LOSSES
 from skspectral._parameters import check_parameters, hidden_sizes
 from skspectral._pruning import prune_estimator
@@ -25,7 +26,6 @@ from skspectral._scaling import Columns
 from skspectral._state import NetworkState, reexpress, start_network
 from skspectral._step import Adam
 from skspectral._train import Epoch, History, Task, train
-from skspectral.nn._mlp import Standardized
 
 __all__ = ["BaseSpectralMLP"]
 
@@ -183,6 +183,7 @@ class BaseSpectralMLP(BaseEstimator):
                 classes=self._strata(table.y),
                 seed=int(rng.randint(np.iinfo(np.int32).max)),
             )
+        self._resolve_alpha(len(table.y))
         regression = self._regression
         x, y = _fit.statistics(table, self.standardize, regression=regression)
         if continues:
@@ -191,18 +192,20 @@ class BaseSpectralMLP(BaseEstimator):
         else:
             state = None
         batch_size = self._batch_size(len(table.y))
-        n_batches = -(-len(table.y) // batch_size)
+        n_epochs = _fit.auto_max_iter(len(table.y), batch_size)
+        if self.max_iter != "auto":
+            n_epochs = int(self.max_iter)
+        patience = max(10, n_epochs // 20)
+        if self.n_iter_no_change != "auto":
+            patience = int(self.n_iter_no_change)
+        stops = self.early_stopping or self.learning_rate == "constant"
         schedule = Schedule(
-            n_epochs=_fit.auto_max_iter(n_batches)
-            if self.max_iter == "auto"
-            else int(self.max_iter),
+            n_epochs=n_epochs,
             batch_size=batch_size,
             decay=self.learning_rate,
             shuffle=self.shuffle,
             tol=float(self.tol),
-            patience=int(self.n_iter_no_change)
-            if self.early_stopping or self.learning_rate == "constant"
-            else None,
+            patience=patience if stops else None,
         )
         self._run(table, watched, x, y, schedule, seed, state)
         self._report(schedule)
@@ -333,7 +336,14 @@ class BaseSpectralMLP(BaseEstimator):
         if alpha is not None:
             return dict.fromkeys(names, alpha)
         values = {name: getattr(self, name) for name in names}
-        return {n: float(self.alpha if v is None else v) for n, v in values.items()}
+        return {n: self.alpha_ if v is None else float(v) for n, v in values.items()}
+
+    def _resolve_alpha(self, n_rows: int) -> None:
+        # Squared error is twice a negative log-likelihood: the same prior on the
+        # weights, of variance 1/2, is 1/n beside cross-entropy and 2/n beside it.
+        auto = (2.0 if self._regression else 1.0) / n_rows
+        self.alpha_ = auto if self.alpha == "auto" else float(self.alpha)
+        self._n_rows = n_rows
 
     def _batch_size(self, n_rows: int) -> int:
         if self.batch_size == "auto":
@@ -385,7 +395,7 @@ class BaseSpectralMLP(BaseEstimator):
             warnings.warn(
                 f"the core is still forming after max_iter={schedule.n_epochs} epochs: "
                 "no gap sets the dead nodes apart from the living. Raise max_iter, or "
-                f"alpha (now {self.alpha}); or cut with prune(threshold=0.05).",
+                f"alpha (now {self.alpha_:.3g}); or cut with prune(threshold=0.05).",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -429,6 +439,7 @@ class BaseSpectralMLP(BaseEstimator):
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         generator = torch.Generator().manual_seed(seed)
+        self._resolve_alpha(len(table.y) + (0 if first else self._n_rows))
         regression = self._regression
         x, y = _fit.statistics(table, self.standardize, regression=regression)
         state, optimizer, losses = None, None, []
@@ -699,10 +710,7 @@ class BaseSpectralMLP(BaseEstimator):
             float64 of shape (n, n_outputs): predictions of the regressor, logits of
             the classifier. A copy: training it does not touch the estimator.
         """
-        network = self._network()
-        x, y = self._x_columns, self._y_columns
-        arrays = (x.mean, x.scale, y.mean, y.scale)
-        return Standardized(network, *(torch.tensor(a) for a in arrays))
+        return as_torch_module(self._network(), self._x_columns, self._y_columns)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -346,6 +346,8 @@ class _Group:
 
     def _leave(self, ended: dict[int, str]) -> None:
         """Members that ended write their parameters; the others close ranks."""
+        if not ended:
+            return
         for m, k in enumerate(self.members):
             if k not in ended:
                 continue
@@ -363,8 +365,6 @@ class _Group:
                 history.optimizer = self.optimizer
         self.write_back()
         stay = [m for m, k in enumerate(self.members) if k not in ended]
-        if len(stay) == len(self.members):
-            return
         if not stay:
             self.members = []
             return

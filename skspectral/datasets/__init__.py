@@ -1,0 +1,5 @@
+"""Data whose truth is known."""
+
+from skspectral.datasets._teacher_student import make_teacher_student
+
+__all__ = ["make_teacher_student"]

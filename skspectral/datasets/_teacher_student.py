@@ -1,0 +1,127 @@
+"""Data whose complexity is known: the outputs of a random network."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+__all__ = ["Teacher", "make_teacher_student"]
+
+
+class Teacher:
+    """The network behind the data: ReLU layers without biases, readout of ones.
+
+    Attributes
+    ----------
+    weights : list of ndarray of shape (in, out)
+        Of the hidden layers; the readout is a vector of ones.
+    n_teacher_nodes : int
+        Nodes of the first hidden layer.
+    """
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    @property
+    def n_teacher_nodes(self):
+        return self.weights[0].shape[1]
+
+    def predict(self, X):
+        """Noiseless targets, (n_samples,), of inputs (n_samples, n_features)."""
+        a = np.asarray(X, dtype=np.float64)
+        for weight in self.weights:
+            a = np.maximum(a @ weight, 0.0)
+        return a.sum(1)
+
+    def __repr__(self):
+        sizes = (self.weights[0].shape[0], *(w.shape[1] for w in self.weights), 1)
+        return f"Teacher({' -> '.join(map(str, sizes))})"
+
+
+def make_teacher_student(
+    n_samples=10_000,
+    n_features=10,
+    *,
+    n_teacher_nodes=20,
+    second_layer=None,
+    noise=0.0,
+    random_state=None,
+):
+    """Make a regression whose width is known: a student is to find it.
+
+    Inputs are standard normal; targets are the outputs of a random network without
+    biases, weights Glorot uniform, readout all ones [1]_.
+
+    Parameters
+    ----------
+    n_samples : int, default=10_000
+        The paper's number of training patterns.
+    n_features : int, default=10
+        The paper's number of inputs.
+    n_teacher_nodes : int, default=20
+        Nodes of the teacher's hidden layer: the width a student should find.
+    second_layer : int, default=None
+        Nodes of a second hidden layer, as the paper's teacher has; the paper's code
+        does not say how many. None leaves it out.
+    noise : float, default=0.0
+        Standard deviation of the normal noise on the targets, in units of theirs.
+    random_state : int, RandomState instance or None, default=None
+        Draws teacher, inputs and noise, in that order: the same seed gives the same
+        teacher for any n_samples.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    teacher : Teacher
+        The truth: ``teacher.predict(X)`` gives the noiseless targets of any inputs.
+
+    Raises
+    ------
+    ValueError
+        For numbers outside their rule.
+
+    References
+    ----------
+    .. [1] L. Giambagli, L. Buffoni, L. Chicchi, D. Fanelli, "How a student becomes a
+       teacher", NeurIPS 2023, arXiv:2310.12612.
+
+    Examples
+    --------
+    >>> from skspectral.datasets import make_teacher_student
+    >>> X, y, teacher = make_teacher_student(n_teacher_nodes=5, random_state=0)
+    >>> X.shape, y.shape, teacher
+    ((10000, 10), (10000,), Teacher(10 -> 5 -> 1))
+    """
+    counts = {
+        "n_samples": n_samples,
+        "n_features": n_features,
+        "n_teacher_nodes": n_teacher_nodes,
+    }
+    if second_layer is not None:
+        counts["second_layer"] = second_layer
+    for name, value in counts.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise ValueError(
+                f"`{name}` must be an integer >= 1; got {name}={value!r}. Ask for at "
+                "least one."
+            )
+    if not isinstance(noise, Real) or not 0 <= noise < np.inf:
+        raise ValueError(
+            f"`noise` must be a finite number >= 0; got noise={noise!r}. It is in "
+            "units of the standard deviation of the targets."
+        )
+    rng = check_random_state(random_state)
+    sizes = [n_features, n_teacher_nodes]
+    if second_layer is not None:
+        sizes.append(second_layer)
+    weights = []
+    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        bound = np.sqrt(6 / (n_in + n_out))
+        weights.append(rng.uniform(-bound, bound, size=(n_in, n_out)))
+    teacher = Teacher(weights)
+    X = rng.normal(size=(n_samples, n_features))
+    y = teacher.predict(X)
+    if noise > 0:
+        y = y + noise * y.std() * rng.normal(size=n_samples)
+    return X, y, teacher
