@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from skspectral._scaling import Columns
 from skspectral.nn import SpectralLinear, SpectralMLP
+from skspectral.nn._linear import START
 
 __all__ = ["NetworkState", "reexpress", "start_network"]
 
@@ -72,8 +72,8 @@ class NetworkState:
             activation=self.activation,
             batch_shape=shape,
             dtype=dtype or torch.from_numpy(self.phi[0]).dtype,
-            device=device,
-        )
+            device="meta",  # to be filled: nothing is drawn from torch's generator
+        ).to_empty(device=device)
         with torch.no_grad():
             for index, layer in enumerate(network.layers):
                 set_gate(layer, self.gates[index])
@@ -119,8 +119,13 @@ def start_network(
     penalties would bring them (an alpha of 0 counts as equal to the other).
     """
     network = SpectralMLP(
-        sizes, gate=None, activation=activation, batch_shape=(1,), dtype=dtype
-    )
+        sizes,
+        gate=None,
+        activation=activation,
+        batch_shape=(1,),
+        dtype=dtype,
+        device="meta",  # to be filled: nothing is drawn from torch's generator
+    ).to_empty(device="cpu")
     for layer, rule in zip(network.layers, rules, strict=True):
         # Drawn in float64, so that float32 and float64 fits start alike.
         bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
@@ -128,19 +133,19 @@ def start_network(
         weight = (2 * draw - 1) * bound
         layer.phi.copy_(weight)
         set_gate(layer, rule.gate)
-        if not rule.bias:
+        layer.lambda_in.fill_(START[rule.gate][0])
+        layer.lambda_out.fill_(START[rule.gate][1])
+        if rule.bias:
+            layer.bias.zero_()
+        else:
             layer.bias = None
         if rule.gate is None:
             continue
         if rule.gate == "both":
-            layer.lambda_in.fill_(0.5)
-            layer.lambda_out.fill_(-0.5)
             continue
         own = layer.lambda_out if rule.gate == "out" else layer.lambda_in
-        (layer.lambda_in if rule.gate == "out" else layer.lambda_out).zero_()
         sign = -1.0 if rule.gate == "out" else 1.0  # w = (lambda_in - lambda_out) phi
         if not (rule.phi and rule.lambda_):
-            own.fill_(1.0)
             layer.phi.copy_(sign * weight)
             continue
         axis = -1 if rule.gate == "out" else -2

@@ -7,7 +7,13 @@ from torch import Tensor, nn
 
 __all__ = ["SpectralLinear"]
 
-GATES = ("out", "in", "both", None)
+# Values of lambda_in and lambda_out at the start: a gate of one, up to its sign.
+START: dict[str | None, tuple[float, float]] = {
+    "out": (0.0, 1.0),  # the paper's: weight = -phi
+    "in": (1.0, 0.0),
+    "both": (0.5, -0.5),
+    None: (1.0, 0.0),
+}
 
 
 class SpectralLinear(nn.Module):
@@ -86,7 +92,7 @@ class SpectralLinear(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if gate not in GATES:
+        if gate not in START:
             raise ValueError(
                 f"`gate` must be 'out', 'in', 'both' or None; got gate={gate!r}."
             )
@@ -122,14 +128,8 @@ class SpectralLinear(nn.Module):
         """
         bound = math.sqrt(6 / (self.in_features + self.out_features))
         nn.init.uniform_(self.phi, -bound, bound, generator=generator)
-        in_value, out_value = {
-            "out": (0.0, 1.0),  # the paper's start [1]: weight = -phi
-            "in": (1.0, 0.0),
-            "both": (0.5, -0.5),
-            None: (1.0, 0.0),
-        }[self.gate]
-        self.lambda_in.fill_(in_value)
-        self.lambda_out.fill_(out_value)
+        self.lambda_in.fill_(START[self.gate][0])
+        self.lambda_out.fill_(START[self.gate][1])
         if self.bias is not None:
             self.bias.zero_()
 
@@ -158,14 +158,15 @@ class SpectralLinear(nn.Module):
         SpectralLinear
             On the device, with the dtype and the mode (train or eval) of `linear`.
         """
-        layer = cls(
+        layer = empty_layer(
             linear.in_features,
             linear.out_features,
             gate=gate,
             bias=linear.bias is not None,
-            device=linear.weight.device,
-            dtype=linear.weight.dtype,
+            like=linear.weight,
         )
+        layer.lambda_in.fill_(START[gate][0])
+        layer.lambda_out.fill_(START[gate][1])
         layer.phi.copy_(-linear.weight if gate == "out" else linear.weight)
         if layer.bias is not None:
             layer.bias.copy_(linear.bias)
@@ -185,7 +186,8 @@ class SpectralLinear(nn.Module):
                 "to_linear needs a single layer; got batch_shape="
                 f"{tuple(self.phi.shape[:-2])}. Take one with `layer.select(k)`."
             )
-        linear = nn.Linear(
+        linear = nn.utils.skip_init(
+            nn.Linear,
             self.in_features,
             self.out_features,
             bias=self.bias is not None,
@@ -200,13 +202,12 @@ class SpectralLinear(nn.Module):
     @torch.no_grad()
     def select(self, k: int) -> "SpectralLinear":
         """Layer `k` of a batch of shape (K,), as a layer of its own (a copy)."""
-        layer = SpectralLinear(
+        layer = empty_layer(
             self.in_features,
             self.out_features,
             gate=self.gate,
             bias=self.bias is not None,
-            device=self.phi.device,
-            dtype=self.phi.dtype,
+            like=self.phi,
         )
         for ours, theirs in zip(layer.parameters(), self.parameters(), strict=True):
             ours.copy_(theirs[k])
@@ -220,3 +221,13 @@ class SpectralLinear(nn.Module):
             f"gate={self.gate!r}, bias={self.bias is not None}"
             + (f", batch_shape={batch}" if batch else "")
         )
+
+
+def empty_layer(
+    in_features: int, out_features: int, *, gate: str | None, bias: bool, like: Tensor
+) -> SpectralLinear:
+    """Layer to be filled by the caller: nothing is drawn from torch's generator."""
+    layer = SpectralLinear(
+        in_features, out_features, gate=gate, bias=bias, device="meta", dtype=like.dtype
+    )
+    return layer.to_empty(device=like.device)

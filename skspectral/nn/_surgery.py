@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from skspectral.nn._linear import SpectralLinear
+from skspectral.nn._linear import SpectralLinear, empty_layer
 from skspectral.nn._mlp import ACTIVATIONS, SpectralMLP
 
 __all__ = ["merge_parallel_nodes", "remove_nodes"]
@@ -191,13 +191,12 @@ def _sub_layer(
     bias: Tensor | None = None,
 ) -> SpectralLinear:
     bias = layer.bias if bias is None else bias
-    new = SpectralLinear(
+    new = empty_layer(
         int(senders.sum()),
         int(receivers.sum()),
         gate=layer.gate,
         bias=bias is not None,
-        device=layer.phi.device,
-        dtype=layer.phi.dtype,
+        like=layer.phi,
     )
     new.phi.copy_(layer.phi[receivers][:, senders])
     new.lambda_in.copy_(layer.lambda_in[senders])

@@ -1,0 +1,281 @@
+"""The laws of the engine."""
+
+import os
+import threading
+
+import pytest
+import torch
+
+from skspectral._objective import CrossEntropy, Sigmoid, SquaredError
+from skspectral._rows import DenseRows
+from skspectral._runs import LayerRule, Runs, Schedule, layer_rules
+from skspectral._state import start_network
+from skspectral._train import Task, train
+from skspectral.nn import SpectralMLP
+
+DOUBLE = torch.float64
+N_RUNS = 4
+
+
+def stack(networks):
+    """Networks of batch shape (1,) as one batch."""
+    batch = SpectralMLP(
+        networks[0].sizes,
+        gate=None,
+        activation=networks[0].activation,
+        batch_shape=(len(networks),),
+        dtype=networks[0].layers[0].phi.dtype,
+        device="meta",
+    ).to_empty(device="cpu")
+    with torch.no_grad():
+        for index, layer in enumerate(batch.layers):
+            layer.gate = networks[0].layers[index].gate
+            for name, parameter in layer.named_parameters():
+                parts = [getattr(n.layers[index], name) for n in networks]
+                parameter.copy_(torch.cat(parts))
+    return batch
+
+
+def table(*, weighted=True, schedule=None, decay="linear"):
+    """Four runs that differ in everything a run may own."""
+    g = torch.Generator().manual_seed(7)
+    weight = None
+    if weighted:  # folds of unequal numbers of rows, and weights among the rest
+        weight = (torch.rand(N_RUNS, 40, generator=g) > 0.2) * torch.rand(
+            N_RUNS, 40, generator=g, dtype=DOUBLE
+        )
+    alphas = torch.logspace(-4, -1, N_RUNS, dtype=DOUBLE).tolist()
+    return Runs(
+        learning_rate=torch.tensor([1e-2, 2e-2, 5e-3, 1e-2], dtype=DOUBLE),
+        seeds=(3, 1, 4, 1),
+        layers=(
+            LayerRule("out", alpha_phi=alphas, alpha_lambda=alphas),
+            LayerRule(None, lambda_=False, alpha_phi=alphas),
+        ),
+        weight=weight,
+        schedule=schedule or Schedule(n_epochs=12, batch_size=8, decay=decay),
+    )
+
+
+def fit_rows(rows, runs, *, validation=None, outputs=1, loss=SquaredError):
+    """Train the listed rows of the table as one batch; networks and histories."""
+    g = torch.Generator().manual_seed(0)
+    X = torch.randn(40, 5, generator=g, dtype=DOUBLE)
+    y = torch.randn(40, outputs, generator=g, dtype=DOUBLE)
+    if loss is Sigmoid:
+        y = (y > 0).double()
+    if loss is CrossEntropy:
+        y = torch.randint(0, outputs, (40, 1), generator=g)
+    part = runs.select(rows)
+    starts = []
+    for seed in part.seeds:
+        plain = layer_rules(2, alpha_phi=0.1, alpha_lambda=0.1, alpha_readout=0.1)
+        starts.append(
+            start_network(
+                (5, 7, outputs),
+                plain,
+                activation="relu",
+                generator=torch.Generator().manual_seed(seed),
+                dtype=DOUBLE,
+            )
+        )
+    network = stack(starts)
+    if validation is not None:
+        validation = Task(DenseRows(X), y, loss, validation[rows])
+    histories = train(network, Task(DenseRows(X), y, loss), part, validation=validation)
+    return network, histories
+
+
+def assert_same(network, other, rows, *, rtol=1e-9):
+    for a, b in zip(network.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a[rows], b, rtol=rtol, atol=1e-12)
+
+
+COMPANY = [[0, 1, 2, 3], [3, 2, 1, 0], [2], [0, 3], [1, 1, 2]]
+
+
+@pytest.mark.parametrize("rows", COMPANY)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "outputs"), [(SquaredError, 1), (Sigmoid, 2), (CrossEntropy, 3)]
+)
+def test_a_run_does_not_feel_its_neighbours(rows, weighted, loss, outputs):
+    runs = table(weighted=weighted)
+    together, histories = fit_rows([0, 1, 2, 3], runs, outputs=outputs, loss=loss)
+    other, others = fit_rows(rows, runs, outputs=outputs, loss=loss)
+    assert_same(together, other, rows)
+    for k, history in zip(rows, others, strict=True):
+        assert history.loss == pytest.approx(histories[k].loss, rel=1e-9)
+
+
+@pytest.mark.parametrize("decay", ["constant", "linear", "cosine"])
+@pytest.mark.parametrize("rows", COMPANY)
+def test_early_stopping_is_each_runs_own(rows, decay):
+    schedule = Schedule(60, 8, decay=decay, patience=3, tol=1e-3)
+    runs = table(schedule=schedule)
+    g = torch.Generator().manual_seed(9)
+    watched = (torch.rand(N_RUNS, 40, generator=g) > 0.5).double()
+    together, histories = fit_rows([0, 1, 2, 3], runs, validation=watched)
+    other, others = fit_rows(rows, runs, validation=watched)
+    lengths = [len(h.loss) for h in histories]
+    assert len(set(lengths)) > 1  # they do not all end together
+    assert_same(together, other, rows)
+    for k, history in zip(rows, others, strict=True):
+        assert len(history.loss) == lengths[k]
+        assert history.best_epoch == histories[k].best_epoch
+        assert history.ended == histories[k].ended
+
+
+def test_a_weight_row_is_a_fold():
+    """Row k of a search is the fit on that fold's rows alone."""
+    runs = table()
+    together, _ = fit_rows([0, 1, 2, 3], runs)
+    g = torch.Generator().manual_seed(0)
+    X = torch.randn(40, 5, generator=g, dtype=DOUBLE)
+    y = torch.randn(40, 1, generator=g, dtype=DOUBLE)
+    for k in range(N_RUNS):
+        own = runs.weight[k].nonzero()[:, 0]
+        alone = runs.select([k])
+        fold = Runs(
+            alone.learning_rate,
+            alone.seeds,
+            alone.layers,
+            alone.weight[:, own],
+            alone.schedule,
+        )
+        start = start_network(
+            (5, 7, 1),
+            layer_rules(2, alpha_phi=0.1, alpha_lambda=0.1, alpha_readout=0.1),
+            activation="relu",
+            generator=torch.Generator().manual_seed(runs.seeds[k]),
+            dtype=DOUBLE,
+        )
+        train(start, Task(DenseRows(X[own]), y[own], SquaredError), fold)
+        assert_same(together, start, [k])
+
+
+def test_a_run_that_diverges_ends_alone():
+    runs = table()
+    rate = runs.learning_rate.clone()
+    rate[1] = 1e200
+    wild = Runs(rate, runs.seeds, runs.layers, runs.weight, runs.schedule)
+    network, histories = fit_rows([0, 1, 2, 3], wild)
+    assert [h.ended for h in histories] == ["max_iter", "diverged"] + ["max_iter"] * 2
+    assert len(histories[1].loss) < 12
+    calm, _ = fit_rows([0, 2, 3], wild)
+    assert_same(network, calm, [0, 2, 3])
+
+
+def test_the_loss_curve_is_the_objective():
+    """At a rate of nearly zero nothing moves, so the objective is that of the start."""
+    runs = table()
+    still = Runs(
+        torch.full((N_RUNS,), 1e-14, dtype=DOUBLE),
+        runs.seeds,
+        runs.layers,
+        runs.weight,
+        Schedule(n_epochs=1, batch_size=40),
+    )
+    network, histories = fit_rows([0, 1, 2, 3], still)
+    g = torch.Generator().manual_seed(0)
+    X = torch.randn(40, 5, generator=g, dtype=DOUBLE)
+    y = torch.randn(40, 1, generator=g, dtype=DOUBLE)
+    errors = (network(X) - y).square().mean(-1)
+    expected = (runs.weight * errors).sum(1) / runs.weight.sum(1)
+    for k in range(N_RUNS):
+        hidden, readout = (layer.select(k) for layer in network.layers)
+        alpha = runs.layers[0].alpha_phi[k]
+        squares = sum(p.square().sum() for p in (hidden.phi, hidden.lambda_out))
+        objective = expected[k] + alpha * (squares + readout.phi.square().sum())
+        assert histories[k].loss[0] == pytest.approx(objective.item(), rel=1e-9)
+
+
+def test_the_penalty_is_felt_and_zero_is_no_penalty():
+    runs = table()
+    free = tuple(
+        LayerRule(rule.gate, lambda_=rule.lambda_) for rule in runs.layers
+    )
+    without = Runs(runs.learning_rate, runs.seeds, free, runs.weight, runs.schedule)
+    strong, _ = fit_rows([3], runs)
+    none, _ = fit_rows([3], without)
+    norm = strong.layers[0].phi.square().sum(), none.layers[0].phi.square().sum()
+    assert norm[0] < 0.9 * norm[1]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_an_epoch_visits_every_row_once(shuffle):
+    """Full-batch and minibatch gradients agree in sum when nothing moves."""
+    runs = table(weighted=False)
+    schedule = Schedule(n_epochs=1, batch_size=7, shuffle=shuffle)
+    tiny = torch.full((N_RUNS,), 1e-14, dtype=DOUBLE)
+    small = Runs(tiny, runs.seeds, runs.layers, None, schedule)
+    whole = Runs(tiny, runs.seeds, runs.layers, None, Schedule(1, 40))
+    _, parts = fit_rows([0, 1], small)
+    _, one = fit_rows([0, 1], whole)
+    # 40 rows in six minibatches of at most seven: five of seven and one of five, so
+    # the mean over minibatches differs from that over rows by less than their spread.
+    for a, b in zip(parts, one, strict=True):
+        assert a.loss[0] == pytest.approx(b.loss[0], rel=0.2)
+
+
+def test_nothing_global_changes():
+    before = (
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.get_rng_state(),
+        torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+        (torch.tensor([1e-40]) * 1).item(),  # denormal numbers are not flushed
+        threading.active_count(),
+        dict(os.environ),
+    )
+    fit_rows([0, 1], table())
+    after = (
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.get_rng_state(),
+        torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+        (torch.tensor([1e-40]) * 1).item(),
+        threading.active_count(),
+        dict(os.environ),
+    )
+    assert torch.equal(before[2], after[2])
+    assert before[:2] + before[3:] == after[:2] + after[3:]
+
+
+def test_an_interrupt_leaves_the_last_completed_epoch():
+    runs = table()
+    g = torch.Generator().manual_seed(0)
+    X = torch.randn(40, 5, generator=g, dtype=DOUBLE)
+    y = torch.randn(40, 1, generator=g, dtype=DOUBLE)
+
+    class Interrupting(DenseRows):
+        calls = 0
+
+        def take(self, index, out):
+            super().take(index, out)
+            self.calls += 1
+            if self.calls == 4:
+                raise KeyboardInterrupt
+
+    def start():
+        return start_network(
+            (5, 7, 1),
+            layer_rules(2, alpha_phi=0.1, alpha_lambda=0.1, alpha_readout=0.1),
+            activation="relu",
+            generator=torch.Generator().manual_seed(0),
+            dtype=DOUBLE,
+        )
+
+    network, three = start(), start()
+    alone = runs.select([0])
+    (history,) = train(network, Task(Interrupting(X), y, SquaredError), alone)
+    assert history.ended == "interrupted"
+    assert len(history.loss) == 3
+    # Three epochs of the same schedule, ended by a callback.
+    stop = lambda epoch: [0] if epoch.number == 2 else None  # noqa: E731
+    task = Task(DenseRows(X), y, SquaredError)
+    (other,) = train(three, task, alone, on_epoch=stop)
+    assert other.ended == "callback"
+    assert_same(network, three, [0])
