@@ -107,9 +107,7 @@ def one_split(name, seed, who, changes):
     import torch
 
     torch.set_num_threads(1)
-    for number, *data in splits(name):
-        if number == seed:
-            break
+    data = next(data for number, *data in splits(name) if number == seed)
     if who == "mlp":
         kind = MLPRegressor if name in REGRESSION else MLPClassifier
         model = make_pipeline(StandardScaler(), kind(random_state=seed))

@@ -1,5 +1,6 @@
 """Minibatches of K runs: each run permutes and draws its own rows."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -132,7 +133,7 @@ class Minibatches:
         if not (plain and cuts == self._w_cuts):  # else it is there already
             self._w_cuts = cuts
             w.copy_(self._row_weight(index, cuts).view(*self.axis, n_rows, 1))
-        batches = [self._view(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        batches = [self._view(a, b) for a, b in itertools.pairwise(cuts)]
         return Block(batches, self.output[..., :n_rows, :], y, w[..., 0])
 
     def _row_weight(self, index: Tensor, cuts: list[int]) -> Tensor:
@@ -142,7 +143,7 @@ class Minibatches:
         if self.weight is not None and self.mean_weight is not None:
             w *= self.weight.gather(1, index.clamp_min(0))
             w /= self.mean_weight[:, None]
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in itertools.pairwise(cuts):
             w[:, a:b] /= present[:, a:b].sum(1, keepdim=True)
         return w
 

@@ -151,10 +151,10 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     Notes
     -----
     The objective is ``mean loss + alpha_phi sum phi^2 + alpha_lambda sum lambda^2 +
-    alpha_readout sum V^2`` with squared error, averaged over the outputs,, and
+    alpha_readout sum V^2`` with squared error, averaged over the outputs, and
     biases free; Adam sees the penalty's gradient. Weights of rows are divided by their
-    mean. Targets are in standardised units. ``lambda`` and ``phi`` start balanced, at the
-    same Glorot weights as the dense network. A `KeyboardInterrupt` leaves the last
+    mean. Targets are in standardised units. ``lambda`` and ``phi`` start balanced, at
+    the same Glorot weights as the dense network. A `KeyboardInterrupt` leaves the last
     completed epoch, with a warning. A :class:`~sklearn.exceptions.ConvergenceWarning`
     says where a core has not formed.
 
@@ -440,12 +440,12 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     Notes
     -----
     The objective is ``mean loss + alpha_phi sum phi^2 + alpha_lambda sum lambda^2 +
-    alpha_readout sum V^2`` with cross-entropy (the mean over labels, for several),, and
+    alpha_readout sum V^2`` with cross-entropy (the mean over labels, for several), and
     biases free; Adam sees the penalty's gradient. Weights of rows are divided by their
-    mean. One output serves two classes, C outputs serve C. ``lambda`` and ``phi`` start balanced, at the
-    same Glorot weights as the dense network. A `KeyboardInterrupt` leaves the last
-    completed epoch, with a warning. A :class:`~sklearn.exceptions.ConvergenceWarning`
-    says where a core has not formed.
+    mean. One output serves two classes, C outputs serve C. ``lambda`` and ``phi`` start
+    balanced, at the same Glorot weights as the dense network. A `KeyboardInterrupt`
+    leaves the last completed epoch, with a warning. A
+    :class:`~sklearn.exceptions.ConvergenceWarning` says where a core has not formed.
 
     Results are reproducible for one machine, one thread count, one device and one set
     of versions; elsewhere float32 rounding, amplified by training, changes them.

@@ -46,7 +46,9 @@ def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
     if classes is not None:
         # MLPClassifier keeps its decoder in a private attribute; there is no other way
         # to give it one short of fitting it.
-        every_label = np.stack([np.zeros(len(classes), int), np.ones(len(classes), int)])
+        every_label = np.stack(
+            [np.zeros(len(classes), int), np.ones(len(classes), int)]
+        )
         mlp.classes_ = classes
         mlp._label_binarizer = LabelBinarizer().fit(
             every_label if multilabel else classes

@@ -17,7 +17,9 @@ class Loss(Protocol):
     """What the step and the loop ask of a loss."""
 
     @staticmethod
-    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+    def gradient(
+        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+    ) -> None:
         """Write ``row_weight * dl/doutput`` into `out`, the residue into `output`."""
 
     @staticmethod
@@ -33,7 +35,9 @@ class SquaredError:
     """Mean over the outputs of (output - target)^2; targets (*K, b, o)."""
 
     @staticmethod
-    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+    def gradient(
+        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+    ) -> None:
         torch.sub(output, target, out=output)
         torch.mul(output, row_weight, out=out).mul_(2 / output.shape[-1])
 
@@ -50,7 +54,9 @@ class Sigmoid:
     """Binary cross-entropy, mean over the outputs; targets 0 or 1, (*K, b, o)."""
 
     @staticmethod
-    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+    def gradient(
+        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+    ) -> None:
         torch.sigmoid(output, out=out)
         out.sub_(target).mul_(row_weight)
         if output.shape[-1] > 1:
@@ -61,14 +67,18 @@ class Sigmoid:
         # softplus(z) - y z = -log of the probability given to the truth
         return (torch.nn.functional.softplus(residue) - target * residue).mean(-1)
 
-    evaluate = rows  # the residue is the output itself
+    @staticmethod
+    def evaluate(output: Tensor, target: Tensor) -> Tensor:
+        return Sigmoid.rows(output, target)  # the residue is the output itself
 
 
 class CrossEntropy:
     """Multiclass cross-entropy; targets are class indices, (*K, b, 1)."""
 
     @staticmethod
-    def gradient(output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor):
+    def gradient(
+        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+    ) -> None:
         output.sub_(output.logsumexp(-1, keepdim=True))  # log probabilities
         torch.exp(output, out=out)
         out.scatter_add_(-1, target, out.new_full((), -1.0).expand(target.shape))

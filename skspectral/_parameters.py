@@ -58,8 +58,9 @@ def _strength(way_out: str, *, none: bool = True) -> Rule:
 def _count(way_out: str, *, auto: bool = False) -> Rule:
     return Rule(
         "an integer >= 1" + (" or 'auto'" if auto else ""),
-        lambda v: (auto and isinstance(v, str) and v == "auto")
-        or (_integer(v) and v >= 1),
+        lambda v: (
+            (auto and isinstance(v, str) and v == "auto") or (_integer(v) and v >= 1)
+        ),
         way_out,
     )
 
@@ -93,8 +94,9 @@ RULES: dict[str, Rule] = {
     "alpha_readout": _strength("None takes `alpha`; 0 is no penalty."),
     "standardize": Rule(
         "True, False, 'X' or 'y'",
-        lambda v: isinstance(v, (bool, np.bool_))
-        or (isinstance(v, str) and v in ("X", "y")),
+        lambda v: (
+            isinstance(v, (bool, np.bool_)) or (isinstance(v, str) and v in ("X", "y"))
+        ),
         "True scales both X and y.",
     ),
     "batch_size": _count("'auto' chooses by the number of rows.", auto=True),
@@ -128,9 +130,11 @@ RULES: dict[str, Rule] = {
     ),
     "class_weight": Rule(
         "None, 'balanced' or a dict from class to weight",
-        lambda v: v is None
-        or isinstance(v, (dict, list))
-        or (isinstance(v, str) and v == "balanced"),
+        lambda v: (
+            v is None
+            or isinstance(v, (dict, list))
+            or (isinstance(v, str) and v == "balanced")
+        ),
         "'balanced' weighs classes inversely to their frequencies.",
     ),
 }
@@ -164,4 +168,6 @@ def check_parameters(estimator: Any) -> None:
 
 def hidden_sizes(value: Any) -> tuple[int, ...]:
     """Widths of the hidden layers as a tuple."""
-    return (int(value),) if isinstance(value, Integral) else tuple(int(v) for v in value)
+    return (
+        (int(value),) if isinstance(value, Integral) else tuple(int(v) for v in value)
+    )

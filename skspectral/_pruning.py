@@ -71,7 +71,7 @@ def _numbers(n_nodes, widths: tuple[int, ...]) -> tuple[int, ...]:
         (n_nodes,) * len(widths) if isinstance(n_nodes, Integral) else tuple(n_nodes)
     )
     fits = len(numbers) == len(widths) and all(
-        isinstance(n, Integral) and not isinstance(n, bool) and 1 <= n <= width
+        isinstance(n, Integral) and not isinstance(n, bool) and 1 <= int(n) <= width
         for n, width in zip(numbers, widths, strict=True)
     )
     if not fits:
@@ -102,9 +102,7 @@ def prune_estimator(
             "and y. Call prune(X, y, refit=True)."
         )
     network = estimator._network()
-    core = find_core(
-        network, threshold=threshold, n_nodes=n_nodes, relevance=relevance
-    )
+    core = find_core(network, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
     if core.vanished:
         warnings.warn(
             "every relevance of a hidden layer vanished; one node of it is kept.",

@@ -3,6 +3,7 @@
 All functions take a single :class:`skspectral.nn.SpectralMLP`, or plain tensors.
 """
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -58,7 +59,7 @@ def hidden_relevance(network: SpectralMLP) -> list[Tensor]:
         after.weight.double().norm(dim=0)
         if after.gate == "in"
         else layer.weight.double().norm(dim=1)
-        for layer, after in zip(layers[:-1], layers[1:], strict=True)
+        for layer, after in itertools.pairwise(layers)
     ]
 
 
@@ -68,7 +69,7 @@ def path_relevance(network: SpectralMLP) -> list[Tensor]:
     layers = list(network.layers)
     return [
         layer.weight.double().norm(dim=1) * after.weight.double().norm(dim=0)
-        for layer, after in zip(layers[:-1], layers[1:], strict=True)
+        for layer, after in itertools.pairwise(layers)
     ]
 
 

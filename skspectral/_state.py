@@ -81,7 +81,7 @@ class NetworkState:
                 layer.lambda_in.copy_(torch.tensor(self.lambda_in[index]))
                 layer.lambda_out.copy_(torch.tensor(self.lambda_out[index]))
                 bias = self.bias[index]
-                if bias is None:
+                if bias is None or layer.bias is None:
                     layer.bias = None
                 else:
                     layer.bias.copy_(torch.tensor(bias))
@@ -135,7 +135,7 @@ def start_network(
         set_gate(layer, rule.gate)
         layer.lambda_in.fill_(START[rule.gate][0])
         layer.lambda_out.fill_(START[rule.gate][1])
-        if rule.bias:
+        if rule.bias and layer.bias is not None:
             layer.bias.zero_()
         else:
             layer.bias = None

@@ -194,11 +194,14 @@ class _Layer:
         self.ones_in = phi.new_ones(*phi.shape[:-2], 1, phi.shape[-2])
         self.ones_out = phi.new_ones(*phi.shape[:-2], phi.shape[-1], 1)
         gates = {"in": self.lambda_in, "out": self.minus_lambda_out}
-        self.gate = gates[rule.gate] if rule.gate in gates else torch.empty_like(phi)
+        gate = gates.get(rule.gate)
+        self.gate = torch.empty_like(phi) if gate is None else gate
 
     def refresh(self) -> None:
         """Compute the weight of a gated layer."""
         if self.gate_kind == "both":
+            assert self.lambda_in is not None
+            assert self.minus_lambda_out is not None
             torch.add(self.lambda_in, self.minus_lambda_out, out=self.gate)
         torch.mul(self.phi, self.gate, out=self.weight)
 

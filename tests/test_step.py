@@ -109,7 +109,9 @@ def test_the_gradient_is_autograds(activation, loss, gate, n_runs, generator):
     }
     assert gradients.keys() == expected.keys()
     for key, value in expected.items():
-        torch.testing.assert_close(gradients[key], value, msg=lambda m, k=key: f"{k}: {m}")
+        torch.testing.assert_close(
+            gradients[key], value, msg=lambda m, k=key: f"{k}: {m}"
+        )
 
 
 @pytest.mark.parametrize(

@@ -192,9 +192,7 @@ def test_the_loss_curve_is_the_objective():
 
 def test_the_penalty_is_felt_and_zero_is_no_penalty():
     runs = table()
-    free = tuple(
-        LayerRule(rule.gate, lambda_=rule.lambda_) for rule in runs.layers
-    )
+    free = tuple(LayerRule(rule.gate, lambda_=rule.lambda_) for rule in runs.layers)
     without = Runs(runs.learning_rate, runs.seeds, free, runs.weight, runs.schedule)
     strong, _ = fit_rows([3], runs)
     none, _ = fit_rows([3], without)

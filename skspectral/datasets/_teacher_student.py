@@ -1,5 +1,6 @@
 """Data whose complexity is known: the outputs of a random network."""
 
+import itertools
 from numbers import Integral, Real
 
 import numpy as np
@@ -116,7 +117,7 @@ def make_teacher_student(
     if second_layer is not None:
         sizes.append(second_layer)
     weights = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(sizes):
         bound = np.sqrt(6 / (n_in + n_out))
         weights.append(rng.uniform(-bound, bound, size=(n_in, n_out)))
     teacher = Teacher(weights)

@@ -50,6 +50,8 @@ class SpectralMLP(nn.Module):
     torch.Size([2, 7, 1])
     """
 
+    layers: Sequence[SpectralLinear]  # an nn.ModuleList, of which mypy knows less
+
     def __init__(
         self,
         sizes: Sequence[int],
@@ -74,7 +76,7 @@ class SpectralMLP(nn.Module):
         super().__init__()
         self.activation = activation
         n_layers = len(sizes) - 1
-        self.layers = nn.ModuleList(
+        self.layers = nn.ModuleList(  # type: ignore[assignment]
             SpectralLinear(
                 sizes[i],
                 sizes[i + 1],
@@ -117,7 +119,7 @@ class SpectralMLP(nn.Module):
         network = SpectralMLP.__new__(SpectralMLP)
         nn.Module.__init__(network)
         network.activation = self.activation
-        network.layers = nn.ModuleList(layers)
+        network.layers = nn.ModuleList(layers)  # type: ignore[assignment]
         return network.train(self.training)
 
     def extra_repr(self) -> str:
@@ -137,6 +139,11 @@ class Standardized(nn.Module):
     y_mean, y_scale : Tensor of shape (n_outputs,)
         Zeros and ones where nothing is scaled. Kept as float64 buffers.
     """
+
+    x_mean: Tensor
+    x_scale: Tensor
+    y_mean: Tensor
+    y_scale: Tensor
 
     def __init__(
         self,

@@ -77,7 +77,7 @@ def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
     layers = []
     constant = torch.zeros(0, device=device)  # what the removed senders still emit
     for index, layer in enumerate(network.layers):
-        bias = layer.bias
+        bias: Tensor | None = layer.bias
         removed = ~senders[index]
         if index > 0 and layer.gate != "in" and removed.any() and constant.any():
             fold = layer.weight[:, removed] @ constant[removed]
@@ -179,7 +179,7 @@ def _with_weight(
     gate = (layer.lambda_in[None, :] - layer.lambda_out[:, None]).double()
     phi = torch.where(gate != 0, weight / gate, layer.phi.double())
     new.phi.copy_(phi)
-    if bias is not None:
+    if bias is not None and new.bias is not None:
         new.bias.copy_(bias)
     return new
 
@@ -201,7 +201,7 @@ def _sub_layer(
     new.phi.copy_(layer.phi[receivers][:, senders])
     new.lambda_in.copy_(layer.lambda_in[senders])
     new.lambda_out.copy_(layer.lambda_out[receivers])
-    if bias is not None:
+    if bias is not None and new.bias is not None:
         new.bias.copy_(bias[receivers])
     for name, theirs in layer.named_parameters():
         new.get_parameter(name).requires_grad_(theirs.requires_grad)

@@ -14,7 +14,9 @@ class Tied(nn.Module):
         super().__init__()
         self.a = nn.Linear(4, 4)
         self.b = self.a
-        self.rest = nn.ModuleDict({"head": nn.Sequential(nn.Dropout(), nn.Linear(4, 2))})
+        self.rest = nn.ModuleDict(
+            {"head": nn.Sequential(nn.Dropout(), nn.Linear(4, 2))}
+        )
 
     def forward(self, x):
         return self.rest["head"](self.b(torch.relu(self.a(x))))

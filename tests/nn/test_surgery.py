@@ -66,7 +66,10 @@ def test_surgery_leaves_the_old_network_untouched(generator):
     [
         ([KEEP[0]], "one mask per hidden layer, of lengths"),
         ([KEEP[0], KEEP[1][:2]], "one mask per hidden layer, of lengths"),
-        ([KEEP[0], torch.zeros(4).bool()], r"at least one node; `keep\[1\]` keeps none"),
+        (
+            [KEEP[0], torch.zeros(4).bool()],
+            r"at least one node; `keep\[1\]` keeps none",
+        ),
     ],
 )
 def test_masks_must_fit(keep, message, generator):

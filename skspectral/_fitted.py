@@ -1,0 +1,258 @@
+"""What a fitted network tells: relevance, core, weights, outputs, smaller versions."""
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skspectral._export import as_torch_module
+from skspectral._pruning import prune_estimator
+from skspectral._relevance import (
+    Core,
+    cut_widest_gap,
+    hidden_relevance,
+    input_relevance,
+)
+from skspectral._runs import layer_rules
+from skspectral._state import NetworkState
+
+__all__ = ["FittedSpectralMLP"]
+
+PREDICT_ROWS = 8192  # rows that are float64 at a time
+
+
+class FittedSpectralMLP(BaseEstimator):
+    """Fitted attributes, pruning, exports and raw outputs of both estimators.
+
+    The state is six lists of arrays and two sets of column statistics; all else is
+    computed from them when asked for.
+    """
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "eigenvectors_")
+
+    def _take_state(self, state: NetworkState) -> None:
+        self.eigenvectors_ = state.phi
+        self.eigenvalues_in_ = state.lambda_in
+        self.eigenvalues_out_ = state.lambda_out
+        self._bias, self._gates = state.bias, state.gates
+        self._activation = state.activation
+
+    def _state(self) -> NetworkState:
+        return NetworkState(
+            self.eigenvectors_,
+            self.eigenvalues_in_,
+            self.eigenvalues_out_,
+            self._bias,
+            self._gates,
+            self._activation,
+        )
+
+    def _network(self):
+        """The fitted network as a module on the CPU, in standardised units."""
+        if not self.__sklearn_is_fitted__():
+            # AttributeError too, so that hasattr is False before fit.
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' "
+                "with appropriate arguments before using this attribute."
+            )
+        return self._state().to_network()
+
+    def _core(self) -> Core:
+        network = self._network()
+        if "both" in self._gates:
+            raise AttributeError(
+                "a core needs a gate of one eigenvalue per node; got gate='both', "
+                "where the gate is a difference. Fit with gate='out' or gate='in'."
+            )
+        return cut_widest_gap(hidden_relevance(network))
+
+    def _rules(self, n_layers: int, alpha: float | None = None):
+        return layer_rules(
+            n_layers,
+            gate=self.gate,
+            parametrization=self.parametrization,
+            trainable=self.trainable,
+            bias=self.fit_intercept,
+            **self._alphas(alpha),
+        )
+
+    def _alphas(self, alpha: float | None) -> dict[str, float]:
+        names = ("alpha_phi", "alpha_lambda", "alpha_readout")
+        if alpha is not None:
+            return dict.fromkeys(names, alpha)
+        values = {name: getattr(self, name) for name in names}
+        return {n: self.alpha_ if v is None else float(v) for n, v in values.items()}
+
+    @property
+    def n_trained_parameters_(self):
+        """Numbers that fit trains: eigenvectors, eigenvalues and biases."""
+        network = self._network()
+        count = 0
+        for layer, rule in zip(
+            network.layers, self._rules(len(network.layers)), strict=True
+        ):
+            count += rule.phi * layer.phi.numel()
+            count += (layer.bias is not None) * rule.bias * layer.out_features
+            if rule.lambda_:
+                count += (rule.gate in ("in", "both")) * layer.in_features
+                count += (rule.gate in ("out", "both")) * layer.out_features
+        return int(count)
+
+    @property
+    def layer_relevances_(self):
+        """R of the hidden nodes: a list of arrays, one per hidden layer."""
+        return [r.numpy() for r in hidden_relevance(self._network())]
+
+    @property
+    def feature_relevance_(self):
+        """R of every hidden node (not of columns), of shape (n_hidden_nodes,)."""
+        return np.concatenate([np.zeros(0), *self.layer_relevances_])
+
+    @property
+    def core_mask_(self):
+        """Whether each hidden node survives the gap cut, (n_hidden_nodes,)."""
+        masks = [mask.numpy() for mask in self._core().masks]
+        return np.concatenate([np.zeros(0, dtype=bool), *masks])
+
+    @property
+    def core_sizes_(self):
+        """Nodes of the core by hidden layer; fits `hidden_layer_sizes`."""
+        return tuple(int(mask.sum()) for mask in self._core().masks)
+
+    @property
+    def feature_importances_(self):
+        """Importance of each input column, summing to 1 (or all zero)."""
+        relevance = input_relevance(self._network()).numpy()
+        total = relevance.sum()
+        return relevance / total if total > 0 else relevance
+
+    @property
+    def coefs_(self):
+        """Effective weights on raw columns: float64 arrays (in, out), as in MLP."""
+        return self._raw_units()[0]
+
+    @property
+    def intercepts_(self):
+        """Effective biases on raw columns: float64 arrays (out,), as in MLP."""
+        return self._raw_units()[1]
+
+    def _raw_units(self):
+        check_is_fitted(self)
+        state, x, y = self._state(), self._x_columns, self._y_columns
+        weights = state.weights()
+        bias = [
+            np.zeros(w.shape[0]) if b is None else b.astype(np.float64)
+            for w, b in zip(weights, state.bias, strict=True)
+        ]
+        weights[0] = weights[0] / x.scale
+        bias[0] = bias[0] - weights[0] @ x.mean
+        weights[-1] = weights[-1] * y.scale[:, None]
+        bias[-1] = bias[-1] * y.scale + y.mean
+        return [np.ascontiguousarray(w.T) for w in weights], bias
+
+    def prune(
+        self,
+        X=None,
+        y=None,
+        sample_weight=None,
+        *,
+        threshold="gap",
+        n_nodes=None,
+        relevance="R",
+        merge=True,
+        refit=False,
+    ):
+        """Cut the network to its core.
+
+        Parameters
+        ----------
+        X, y : array-like, default=None
+            Rows to refit on. Only needed, and only used, with ``refit=True``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights for refitting.
+        threshold : "gap" or float in [0, 1), default="gap"
+            ``"gap"`` cuts each layer at the widest gap of its sorted relevance, if that
+            spans two decades. A number keeps the nodes with at least that fraction of
+            the layer's largest relevance; the paper's is 0.05, the histogram bin of
+            [1]_.
+        n_nodes : int or tuple of int, default=None
+            Keep that many nodes in each hidden layer instead.
+        relevance : {"R", "path"}, default="R"
+            ``"R"``: gated norm of a node. ``"path"``: norm of its incoming times norm
+            of its outgoing weights.
+        merge : bool, default=True
+            Also merge ReLU nodes that are parallel (see
+            :func:`skspectral.nn.merge_parallel_nodes`).
+        refit : bool, default=False
+            Train the survivors on, without penalty, for a quarter of the epochs.
+
+        Returns
+        -------
+        estimator
+            A new fitted estimator whose `hidden_layer_sizes` are those of the core.
+            What a removed node still emits is folded into the next layer. The
+            original is left untouched. Where nothing is dead it is an equal network,
+            and a warning says so.
+
+        Raises
+        ------
+        ValueError
+            For a cut outside its rule, or ``gate="both"``, which defines no core.
+
+        References
+        ----------
+        .. [1] L. Giambagli et al., "How a student becomes a teacher", NeurIPS 2023,
+           arXiv:2310.12612.
+        """
+        check_is_fitted(self)
+        return prune_estimator(
+            self,
+            X,
+            y,
+            sample_weight,
+            threshold=threshold,
+            n_nodes=n_nodes,
+            relevance=relevance,
+            merge=merge,
+            refit=refit,
+        )
+
+    def _outputs(self, X) -> np.ndarray:
+        """Outputs of the network for raw rows, (n, o), float64."""
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse=["csr", "csc"],
+            dtype=[np.float64, np.float32],
+        )
+        if hasattr(X, "tocsr"):
+            X = X.tocsr()
+        # In float64, whatever trained it: rounding would make a row's prediction depend
+        # on the rows beside it.
+        network = self._state().to_network(dtype=torch.float64)
+        x, y = self._x_columns, self._y_columns
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, X.shape[0], PREDICT_ROWS):
+                part = X[start : start + PREDICT_ROWS]
+                part = part.toarray() if hasattr(part, "toarray") else part
+                part = (part.astype(np.float64) - x.mean) / x.scale
+                parts.append(network(torch.from_numpy(part)).numpy())
+        return np.concatenate(parts) * y.scale + y.mean
+
+    def to_torch(self):
+        """The fitted network as a torch module, from raw rows to outputs.
+
+        Returns
+        -------
+        torch.nn.Module
+            Centres and scales its input in float64, applies the network (attribute
+            `network`, a :class:`skspectral.nn.SpectralMLP`) and scales back. Returns
+            float64 of shape (n, n_outputs): predictions of the regressor, logits of
+            the classifier. A copy: training it does not touch the estimator.
+        """
+        return as_torch_module(self._network(), self._x_columns, self._y_columns)
