@@ -28,7 +28,7 @@ class Block(NamedTuple):
     batches: list[Batch]
     output: Tensor  # (*K, rows, o)
     y: Tensor  # (*K, rows, o)
-    row_weight: Tensor  # (*K, rows)
+    row_factor: Tensor  # (*K, rows)
 
 
 class Minibatches:
@@ -48,6 +48,8 @@ class Minibatches:
     schedule : Schedule
     generators : list of K torch.Generator
     n_outputs : int
+    factor : float
+        Of the row weights, see Loss.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Minibatches:
         schedule: Schedule,
         generators: list[torch.Generator],
         n_outputs: int,
+        factor: float,
     ) -> None:
         self.rows, self.target, self.index = rows, target, index
         self.shuffle, self.generators = schedule.shuffle, generators
@@ -67,7 +70,7 @@ class Minibatches:
         # An epoch is cut into equal minibatches, so that none is a noisy remainder.
         self.sizes = [math.ceil(len(i) / self.n_batches) for i in index]
         self.batch_size = max(self.sizes)
-        self.weight = weight
+        self.weight, self.factor = weight, factor
         self.mean_weight = None
         if weight is not None:
             pairs = zip(weight, index, strict=True)
@@ -132,14 +135,14 @@ class Minibatches:
         plain = self.weight is None and not self.axis
         if not (plain and cuts == self._w_cuts):  # else it is there already
             self._w_cuts = cuts
-            w.copy_(self._row_weight(index, cuts).view(*self.axis, n_rows, 1))
+            w.copy_(self._row_factor(index, cuts).view(*self.axis, n_rows, 1))
         batches = [self._view(a, b) for a, b in itertools.pairwise(cuts)]
         return Block(batches, self.output[..., :n_rows, :], y, w[..., 0])
 
-    def _row_weight(self, index: Tensor, cuts: list[int]) -> Tensor:
-        """w_i / (b mean w), (K, rows), with b the rows this run has in a minibatch."""
+    def _row_factor(self, index: Tensor, cuts: list[int]) -> Tensor:
+        """factor w_i / (b mean w), (K, rows); b: rows of this run in the minibatch."""
         present = index >= 0
-        w = present.to(self.dtype)
+        w = present.to(self.dtype) * self.factor
         if self.weight is not None and self.mean_weight is not None:
             w *= self.weight.gather(1, index.clamp_min(0))
             w /= self.mean_weight[:, None]

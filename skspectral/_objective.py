@@ -2,7 +2,8 @@
 
 Shapes: `output` is ``(*K, b, o)``, with or without the leading axis of networks. A loss
 overwrites `output` with what its value needs later (residuals, log probabilities, or
-the logits themselves), so that values are computed for many minibatches in one go.
+the logits themselves), so that values are computed for many minibatches in one go. What
+is constant in the gradient is a factor of the row weights, not an operation of its own.
 """
 
 from typing import Protocol
@@ -17,10 +18,17 @@ class Loss(Protocol):
     """What the step and the loop ask of a loss."""
 
     @staticmethod
+    def factor(n_outputs: int) -> float:
+        """The constant in the gradient, which `row_factor` carries."""
+
+    @staticmethod
     def gradient(
-        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+        output: Tensor, target: Tensor, row_factor: Tensor, out: Tensor
     ) -> None:
-        """Write ``row_weight * dl/doutput`` into `out`, the residue into `output`."""
+        """Write the weighted gradient into `out`, the residue into `output`.
+
+        `row_factor` (*K, b, 1) is the weight of each row times the constant.
+        """
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:
@@ -35,11 +43,15 @@ class SquaredError:
     """Mean over the outputs of (output - target)^2; targets (*K, b, o)."""
 
     @staticmethod
+    def factor(n_outputs: int) -> float:
+        return 2 / n_outputs
+
+    @staticmethod
     def gradient(
-        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+        output: Tensor, target: Tensor, row_factor: Tensor, out: Tensor
     ) -> None:
-        torch.sub(output, target, out=output)
-        torch.mul(output, row_weight, out=out).mul_(2 / output.shape[-1])
+        output.sub_(target)
+        torch.mul(output, row_factor, out=out)
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:
@@ -54,13 +66,15 @@ class Sigmoid:
     """Binary cross-entropy, mean over the outputs; targets 0 or 1, (*K, b, o)."""
 
     @staticmethod
+    def factor(n_outputs: int) -> float:
+        return 1 / n_outputs
+
+    @staticmethod
     def gradient(
-        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+        output: Tensor, target: Tensor, row_factor: Tensor, out: Tensor
     ) -> None:
         torch.sigmoid(output, out=out)
-        out.sub_(target).mul_(row_weight)
-        if output.shape[-1] > 1:
-            out.mul_(1 / output.shape[-1])
+        out.sub_(target).mul_(row_factor)
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:
@@ -76,13 +90,17 @@ class CrossEntropy:
     """Multiclass cross-entropy; targets are class indices, (*K, b, 1)."""
 
     @staticmethod
+    def factor(n_outputs: int) -> float:
+        return 1.0
+
+    @staticmethod
     def gradient(
-        output: Tensor, target: Tensor, row_weight: Tensor, out: Tensor
+        output: Tensor, target: Tensor, row_factor: Tensor, out: Tensor
     ) -> None:
         output.sub_(output.logsumexp(-1, keepdim=True))  # log probabilities
         torch.exp(output, out=out)
         out.scatter_add_(-1, target, out.new_full((), -1.0).expand(target.shape))
-        out.mul_(row_weight)
+        out.mul_(row_factor)
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:

@@ -159,7 +159,7 @@ class Batch(NamedTuple):
 
     x: Tensor  # (*K, b, in)
     y: Tensor  # (*K, b, o)
-    row_weight: Tensor  # (*K, b, 1), weight over (b times mean weight)
+    row_factor: Tensor  # (*K, b, 1), weight / (b mean weight), times Loss.factor
     ones: Tensor  # (*K, 1, b): sums over rows are products with it, which is faster
     output: Tensor  # (*K, b, o): outputs, then what the loss leaves in them
     z: tuple[Tensor, ...]  # by hidden layer (*K, b, h)
@@ -182,27 +182,30 @@ class _Layer:
         self.g_bias = _row(parameters.view(gradient, index, "bias"))
         self.g_in = _column(parameters.view(gradient, index, "lambda_in"))
         self.g_out = _row(parameters.view(gradient, index, "lambda_out"))
-        self.lambda_in = _column(parameters.value(index, "lambda_in"))
-        self.minus_lambda_out = _row(parameters.value(index, "lambda_out"))
         if rule.gate is None:
             self.weight = phi
             return
+        lambda_in = _column(parameters.value(index, "lambda_in"))
+        minus_lambda_out = _row(parameters.value(index, "lambda_out"))
+        assert lambda_in is not None
+        assert minus_lambda_out is not None
+        self.both = None
+        if rule.gate == "both":
+            self.both = (lambda_in, minus_lambda_out)
+            self.gate = torch.empty_like(phi)
+        else:
+            self.gate = lambda_in if rule.gate == "in" else minus_lambda_out
         self.weight = torch.empty_like(phi)
         self.product = (  # gradient at the weight, then that at phi
             self.g_phi if self.g_phi is not None else torch.empty_like(phi)
         )
         self.ones_in = phi.new_ones(*phi.shape[:-2], 1, phi.shape[-2])
         self.ones_out = phi.new_ones(*phi.shape[:-2], phi.shape[-1], 1)
-        gates = {"in": self.lambda_in, "out": self.minus_lambda_out}
-        gate = gates.get(rule.gate)
-        self.gate = torch.empty_like(phi) if gate is None else gate
 
     def refresh(self) -> None:
         """Compute the weight of a gated layer."""
-        if self.gate_kind == "both":
-            assert self.lambda_in is not None
-            assert self.minus_lambda_out is not None
-            torch.add(self.lambda_in, self.minus_lambda_out, out=self.gate)
+        if self.both is not None:
+            torch.add(*self.both, out=self.gate)
         torch.mul(self.phi, self.gate, out=self.weight)
 
     def gradients(self, matmul: Callable, x: Tensor, d: Tensor, ones: Tensor) -> None:
@@ -280,7 +283,7 @@ class Step:
             inputs.append(a)
             x = a
         self._affine(layers[-1], x, batch.output)
-        self.loss.gradient(batch.output, batch.y, batch.row_weight, batch.d[-1])
+        self.loss.gradient(batch.output, batch.y, batch.row_factor, batch.d[-1])
         for index in range(len(layers) - 1, 0, -1):
             layer, d, below = layers[index], batch.d[index], batch.d[index - 1]
             self.matmul(d, layer.weight.mT, out=below)

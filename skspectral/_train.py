@@ -213,6 +213,7 @@ class _Group:
             self.schedule,
             [self.generators[k] for k in members],
             self.network.sizes[-1],
+            self.task.loss.factor(self.network.sizes[-1]),
         )
 
     def run(self, on_epoch: OnEpoch | None) -> bool:
@@ -253,9 +254,10 @@ class _Group:
                 move(gradient, rates[number])
                 number += 1
             row_losses = self.task.loss.rows(block.output, block.y)
-            total += (row_losses * block.row_weight).double().sum(-1)
+            total += (row_losses * block.row_factor).double().sum(-1)
         alphas = self.parameters.alphas
-        objective = total / number + penalty(self.parameters.trained, alphas)
+        total /= number * self.minibatches.factor
+        objective = total + penalty(self.parameters.trained, alphas)
         return objective.tolist()
 
     def _rates(self, epoch: int) -> list[float] | Tensor:

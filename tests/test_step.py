@@ -55,7 +55,8 @@ def closed_form(network, rules, loss, x, y, row_weight):
     squeeze = (lambda t: t[0]) if n_runs == 1 else (lambda t: t)
     output = x.new_empty(n_runs, n_rows, network.sizes[-1])
     ones = x.new_ones(n_runs, 1, n_rows)
-    tensors = (x, y, row_weight[..., None], ones, output)
+    factor = step.loss.factor(network.sizes[-1])
+    tensors = (x, y, row_weight[..., None] * factor, ones, output)
     step(Batch(*map(squeeze, tensors), z, a, d))
     gradients = {}
     for (index, name), slot in parameters.slots.items():
