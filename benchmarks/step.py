@@ -87,8 +87,8 @@ def measure(widths, batch_size, n_steps, n_repetitions):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
-    parser.add_argument("--repetitions", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=2000)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     print(

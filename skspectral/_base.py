@@ -86,6 +86,7 @@ class BaseSpectralMLP(FittedSpectralMLP):
 
     def _read(self, X, y, sample_weight, *, reset: bool, first: bool = True):
         """Checked rows of positive weight, with their targets and weights."""
+        self._refuse_strings(y)
         X, y = validate_data(
             self,
             X,
@@ -107,6 +108,16 @@ class BaseSpectralMLP(FittedSpectralMLP):
             # in the validation split, not in a minibatch.
             table = _fit.take_rows(table, np.flatnonzero(weight))
         return table
+
+    def _refuse_strings(self, y) -> None:
+        if not self._regression or y is None:
+            return
+        strings = [v for v in np.ravel(np.asarray(y))[:1] if isinstance(v, str)]
+        if strings:
+            raise ValueError(
+                f"y must hold numbers; got {strings[0]!r}. For classes use "
+                "SpectralMLPClassifier."
+            )
 
     @staticmethod
     def _check_weight(weight, n_rows: int, name: str = "sample_weight"):
@@ -306,8 +317,9 @@ class BaseSpectralMLP(FittedSpectralMLP):
 
     def _resolve_alpha(self, n_rows: int) -> None:
         # Squared error is twice a negative log-likelihood: the same prior on the
-        # weights, of variance 1/2, is 1/n beside cross-entropy and 2/n beside it.
-        auto = (2.0 if self._regression else 1.0) / n_rows
+        # weights, of variance 1/2, is 1/n beside cross-entropy and 2/n beside it. Below
+        # 1e-4 the core takes longer to form than `max_iter` allows.
+        auto = max(1e-4, (2.0 if self._regression else 1.0) / n_rows)
         self.alpha_ = auto if self.alpha == "auto" else float(self.alpha)
         self._n_rows = n_rows
 

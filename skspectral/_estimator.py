@@ -46,8 +46,8 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     alpha : float or "auto", default="auto"
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
-        smaller core. ``"auto"`` is 2 divided by the number of rows,
-        found in `alpha_`.
+        smaller core. ``"auto"`` is 2 divided by the number of rows, and 1e-4 at least;
+        the value in use is `alpha_`.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -63,7 +63,7 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
         scale 1.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch, at most: an epoch is cut into equal minibatches.
-        ``"auto"`` is a fortieth of the rows, from 16 to 512.
+        ``"auto"`` is a fortieth of the rows, from 64 to 512.
     learning_rate : {"linear", "cosine", "constant"}, default="linear"
         How the rate falls, from `learning_rate_init` to zero over `max_iter` epochs.
         A core needs a rate that falls to zero.
@@ -330,8 +330,8 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     alpha : float or "auto", default="auto"
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
-        smaller core. ``"auto"`` is 1 divided by the number of rows,
-        found in `alpha_`.
+        smaller core. ``"auto"`` is 1 divided by the number of rows, and 1e-4 at least;
+        the value in use is `alpha_`.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -347,7 +347,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         Constant columns have scale 1.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch, at most: an epoch is cut into equal minibatches.
-        ``"auto"`` is a fortieth of the rows, from 16 to 512.
+        ``"auto"`` is a fortieth of the rows, from 64 to 512.
     learning_rate : {"linear", "cosine", "constant"}, default="linear"
         How the rate falls, from `learning_rate_init` to zero over `max_iter` epochs.
         A core needs a rate that falls to zero.
@@ -532,7 +532,14 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
 
     def _read_targets(self, y, weight, *, reset, watched=False):
         check_classification_targets(y)
-        multilabel = type_of_target(y) == "multilabel-indicator"
+        kind = type_of_target(y)
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                "y must hold one class per row or an indicator matrix of labels; got "
+                f"multiclass-multioutput targets of shape {y.shape}. Fit one classifier "
+                "per column, for instance with MultiOutputClassifier."
+            )
+        multilabel = kind == "multilabel-indicator"
         if not multilabel:
             y = column_or_1d(y, warn=True)
         if reset:

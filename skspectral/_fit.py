@@ -117,12 +117,12 @@ def as_target(
 
 
 def auto_batch_size(n_rows: int) -> int:
-    """Minibatch of ``batch_size="auto"``: a fortieth of the rows, from 16 to 512.
+    """Minibatch of ``batch_size="auto"``: a fortieth of the rows, from 64 to 512.
 
     On small and noisy tables the noise of small minibatches generalises better; on
     large ones large minibatches run faster and end nearer to the minimum.
     """
-    return min(n_rows, max(16, min(512, n_rows // 40)))
+    return min(n_rows, max(64, min(512, n_rows // 40)))
 
 
 def auto_max_iter(n_rows: int, batch_size: int) -> int:

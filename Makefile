@@ -1,0 +1,45 @@
+# Everything happens in a virtual environment of its own, made on first use.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test lint bench oldest clean
+
+demo: $(VENV)/demo
+	MPLBACKEND=Agg $(BIN)/python examples/demo.py
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/test
+	$(BIN)/pip install -q -c constraints.txt ruff mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/demo
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/teachers.py
+	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python benchmarks/memory.py
+
+# The lower bounds of pyproject.toml, on the same tests.
+oldest:
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/pip install -q -c constraints-oldest.txt -e ".[test]"
+	$(VENV)-oldest/bin/python -m pytest -n 2 -W default
+
+$(VENV)/demo: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): numpy, scipy, scikit-learn, torch (about 200 MB where"
+	@echo "pip finds the CPU build, some GB where it brings CUDA), joblib, pandas, matplotlib."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas]"
+	@touch $@
+
+$(VENV)/test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas,test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-oldest out
