@@ -47,8 +47,8 @@ def main():
     done.set()
     watcher.join()
     print(
-        f"{X.shape[0]:,} x {X.shape[1]} float32, {X.nbytes / 1e6:.0f} MB; two epochs in "
-        f"{seconds:.1f} s; peak less before: {peak[0] - before:.0f} MB"
+        f"{X.shape[0]:,} x {X.shape[1]} float32, {X.nbytes / 1e6:.0f} MB; two epochs "
+        f"in {seconds:.1f} s; peak less before: {peak[0] - before:.0f} MB"
     )
 
 

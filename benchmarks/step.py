@@ -114,7 +114,7 @@ def main():
             mlp, plain, dense, spectral = seconds.T
             ratios = [np.median(r) for r in (mlp / spectral, plain / spectral)]
             print(
-                f"{str(widths):>12} {batch_size:>6}{times}  {ratios[0]:12.2f} "
+                f"{widths!s:>12} {batch_size:>6}{times}  {ratios[0]:12.2f} "
                 f"{ratios[1]:10.2f} {np.median(spectral / dense):14.3f}",
                 flush=True,
             )

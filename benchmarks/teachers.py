@@ -65,7 +65,7 @@ def main():
             for h in STUDENTS:
                 own = [r for r in rows if (r["teacher"], r["width"]) == (t, h)]
                 sizes = "".join(
-                    f" {str([r[cut] for r in own]):>14}"
+                    f" {[r[cut] for r in own]!s:>14}"
                     for cut in ("gap", "merged", "0.05", "path")
                 )
                 print(

@@ -140,7 +140,7 @@ class Minibatches:
         return Block(batches, self.output[..., :n_rows, :], y, w[..., 0])
 
     def _row_factor(self, index: Tensor, cuts: list[int]) -> Tensor:
-        """factor w_i / (b mean w), (K, rows); b: rows of this run in the minibatch."""
+        """Factor w_i / (b mean w), (K, rows); b: rows of this run in the minibatch."""
         present = index >= 0
         w = present.to(self.dtype) * self.factor
         if self.weight is not None and self.mean_weight is not None:

@@ -536,8 +536,8 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "y must hold one class per row or an indicator matrix of labels; got "
-                f"multiclass-multioutput targets of shape {y.shape}. Fit one classifier "
-                "per column, for instance with MultiOutputClassifier."
+                f"multiclass-multioutput targets of shape {y.shape}. Fit one "
+                "classifier per column, for instance with MultiOutputClassifier."
             )
         multilabel = kind == "multilabel-indicator"
         if not multilabel:

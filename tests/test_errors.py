@@ -97,7 +97,11 @@ def test_data_outside_their_rule(arguments, message):
         (np.arange(30), {"early_stopping": True}, "Pass X_val and y_val"),
         (C, {"early_stopping": True, "validation_fraction": 0.01}, "Pass X_val"),
         (C, {"class_weight": {7: 1.0}}, r"got \[7\] as well"),
-        (np.eye(3, dtype=int)[C], {"class_weight": "balanced"}, "sample_weight instead"),
+        (
+            np.eye(3, dtype=int)[C],
+            {"class_weight": "balanced"},
+            "sample_weight instead",
+        ),
     ],
 )
 def test_classes_outside_their_rule(y, parameters, message):
@@ -117,7 +121,9 @@ def test_a_failed_fit_leaves_the_last_one():
 
 def test_a_loss_that_blows_up_names_rate_and_epoch():
     model = SpectralMLPRegressor(**{**QUICK, "learning_rate_init": 1e30})
-    message = r"must stay finite; it became .* in epoch \d with learning_rate_init=1e\+30"
+    message = (
+        r"must stay finite; it became .* in epoch \d with learning_rate_init=1e\+30"
+    )
     with pytest.raises(ValueError, match=message):
         model.fit(X, Y)
     assert not hasattr(model, "eigenvectors_")
@@ -192,7 +198,9 @@ def test_a_constant_target_keeps_one_node_and_says_so():
 
 
 def test_partial_fit_wants_known_classes():
-    model = SpectralMLPClassifier(**QUICK).partial_fit(X[:10], C[:10], classes=[0, 1, 2])
+    model = SpectralMLPClassifier(**QUICK).partial_fit(
+        X[:10], C[:10], classes=[0, 1, 2]
+    )
     with pytest.raises(ValueError, match=r"got \[9\] as well.*name all classes"):
         model.partial_fit(X[:2], [0, 9])
     balanced = SpectralMLPClassifier(**QUICK, class_weight="balanced")

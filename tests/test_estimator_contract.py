@@ -199,7 +199,10 @@ def test_validation_rows_pass_through_a_pipeline(kind):
         pipe.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
     scaler = StandardScaler().fit(X[:100])
     direct = kind(**QUICK, early_stopping=True, standardize=False).fit(
-        scaler.transform(X[:100]), y[:100], X_val=scaler.transform(X[100:]), y_val=y[100:]
+        scaler.transform(X[:100]),
+        y[:100],
+        X_val=scaler.transform(X[100:]),
+        y_val=y[100:],
     )
     np.testing.assert_allclose(
         pipe[-1].validation_loss_curve_, direct.validation_loss_curve_
@@ -207,7 +210,9 @@ def test_validation_rows_pass_through_a_pipeline(kind):
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
-@pytest.mark.parametrize("layout", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+@pytest.mark.parametrize(
+    "layout", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array]
+)
 def test_sparse_rows_are_dense_rows(kind, layout):
     X, y = data(kind)
     X = np.where(X > 3, X, 0.0)

@@ -1,0 +1,83 @@
+"""Tensors below, arrays above: which module may import which."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skspectral
+
+ROOT = Path(skspectral.__file__).parent
+ENGINE = {"nn", "_objective", "_runs", "_rows", "_step", "_batches", "_train"}
+MAY_IMPORT = {
+    "nn": {"torch"},
+    "_relevance": {"torch", "nn"},
+    "_objective": {"torch"},
+    "_runs": {"torch"},
+    "_rows": {"torch"},
+    "_step": {"torch", "nn", "_objective", "_runs"},
+    "_batches": {"torch", "_rows", "_runs", "_step"},
+    "_train": {"torch", *ENGINE - {"_train"}},
+    "_scaling": {"numpy", "scipy", "sklearn", "torch"},
+    "_state": {"numpy", "torch", "nn", "_scaling"},
+    "_parameters": {"numpy"},
+    "_fit": {"numpy", "scipy", "sklearn", "torch", "_rows", "_scaling"},
+    "_export": {"numpy", "sklearn", "torch", "nn"},
+    "_pruning": {"numpy", "sklearn", "torch", "nn", "_relevance", "_runs", "_state"},
+    "_fitted": {
+        *("numpy", "sklearn", "torch", "_export", "_pruning", "_relevance", "_runs"),
+        "_state",
+    },
+    "_base": {
+        *("numpy", "sklearn", "torch", "_fit", "_fitted", "_objective", "_parameters"),
+        *("_runs", "_scaling", "_state", "_step", "_train"),
+    },
+    "_estimator": {"numpy", "scipy", "sklearn", "_base", "_export"},
+    "datasets": {"numpy", "sklearn", "datasets"},
+    "__init__": {"_estimator", "datasets", "nn"},
+}
+STANDARD = {
+    *("collections", "copy", "dataclasses", "itertools", "math", "numbers", "typing"),
+    "warnings",
+}
+
+
+def imported(path):
+    """Top-level names a file imports, those of the package by their own module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module]
+            if node.module == "skspectral":
+                names = [f"skspectral.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            yield parts[1] if parts[0] == "skspectral" else parts[0]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: p.stem)
+def test_arrows_point_one_way(path):
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    allowed = MAY_IMPORT[room] | STANDARD | ({room} if room == "nn" else set())
+    assert set(imported(path)) <= allowed
+
+
+def test_the_index_is_sorted_and_complete():
+    for module in (skspectral, skspectral.nn, skspectral.datasets):
+        assert module.__all__ == sorted(module.__all__)
+        for name in module.__all__:
+            assert getattr(module, name).__doc__
+
+
+def test_plotting_is_not_imported():
+    import subprocess
+    import sys
+
+    code = "import sys, skspectral; print('matplotlib' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "False"
