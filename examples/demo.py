@@ -69,9 +69,11 @@ def draw(axes, models, name, truth=None):
     bins = np.linspace(0, 1, 41)
     for kind, colour in COLOURS.items():
         relevance = models[kind, WIDTHS[-1]].feature_relevance_
-        left.hist(
-            relevance / relevance.max(), bins, color=colour, alpha=0.6, label=kind
+        share = relevance / relevance.max()
+        style = (
+            {"alpha": 0.6} if kind == "spectral" else {"histtype": "step", "lw": 1.5}
         )
+        left.hist(share, bins, color=colour, label=kind, **style)
         sizes = [
             int((r >= 0.05 * r.max()).sum())
             for r in (models[kind, width].feature_relevance_ for width in WIDTHS)
@@ -87,14 +89,7 @@ def draw(axes, models, name, truth=None):
     left.legend()
     if truth is not None:
         right.axhline(truth, color="0.4", lw=0.8, ls="--")
-        right.annotate(
-            "teacher",
-            (WIDTHS[-1], truth),
-            xytext=(0, -12),
-            ha="right",
-            textcoords="offset points",
-            color="0.3",
-        )
+        right.text(WIDTHS[0], 0.93 * truth, "teacher", va="top", color="0.3")
     right.set(
         xscale="log",
         yscale="log",
@@ -104,7 +99,9 @@ def draw(axes, models, name, truth=None):
     )
     right.set_xticks(WIDTHS, WIDTHS)
     right.minorticks_off()
-    right.set_yticks([20, 50, 100, 200, 500], [20, 50, 100, 200, 500])
+    right.set_ylim(10, 600)
+    ticks = [10, 20, 50, 100, 200, 500]
+    right.set_yticks(ticks, ticks)
     right.legend()
 
 

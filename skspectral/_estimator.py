@@ -70,7 +70,7 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     learning_rate_init : float, default=1e-2
         First rate of Adam.
     max_iter : int or "auto", default="auto"
-        Epochs. ``"auto"`` lets a core form: min(16000, 8000 + n_samples) minibatches,
+        Epochs. ``"auto"`` lets a core form: min(18000, 8000 + n_samples) minibatches,
         and ten epochs at least.
     tol : float, default=1e-4
         Smallest improvement of the watched loss that counts for `n_iter_no_change`.
@@ -354,7 +354,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     learning_rate_init : float, default=1e-2
         First rate of Adam.
     max_iter : int or "auto", default="auto"
-        Epochs. ``"auto"`` lets a core form: min(16000, 8000 + n_samples) minibatches,
+        Epochs. ``"auto"`` lets a core form: min(18000, 8000 + n_samples) minibatches,
         and ten epochs at least.
     tol : float, default=1e-4
         Smallest improvement of the watched loss that counts for `n_iter_no_change`.

@@ -126,13 +126,13 @@ def auto_batch_size(n_rows: int) -> int:
 
 
 def auto_max_iter(n_rows: int, batch_size: int) -> int:
-    """Epochs of ``max_iter="auto"``: at least ten, and min(16000, 8000 + n) steps.
+    """Epochs of ``max_iter="auto"``: at least ten, and min(18000, 8000 + n) steps.
 
     That many steps let the core form, on teachers and on tables; fewer leave nodes
     between life and death.
     """
     n_batches = -(-n_rows // batch_size)
-    return max(10, math.ceil(min(16_000, 8_000 + n_rows) / n_batches))
+    return max(10, math.ceil(min(18_000, 8_000 + n_rows) / n_batches))
 
 
 def choose_device(device: str, *, work: float) -> torch.device:

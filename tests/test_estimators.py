@@ -247,7 +247,8 @@ def test_early_stopping_restores_the_best_epoch_and_anneals(regression):
     assert moves[-3:].max() < moves[:10].max()
 
 
-def test_a_constant_rate_ends_with_the_best_weights(regression):
+@pytest.mark.parametrize("patience", [5, 1000])  # stopped by it, or by max_iter
+def test_a_constant_rate_ends_with_the_best_weights(regression, patience):
     X, y = regression
     model = SpectralMLPRegressor(
         hidden_layer_sizes=64,
@@ -256,6 +257,7 @@ def test_a_constant_rate_ends_with_the_best_weights(regression):
         learning_rate="constant",
         early_stopping=True,
         standardize="X",
+        n_iter_no_change=patience,
         max_iter=200,
     ).fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
     curve = model.validation_loss_curve_

@@ -277,3 +277,26 @@ def test_an_interrupt_leaves_the_last_completed_epoch():
     (other,) = train(three, task, alone, on_epoch=stop)
     assert other.ended == "callback"
     assert_same(network, three, [0])
+
+
+def test_the_seed_of_a_row_orders_its_minibatches():
+    g = torch.Generator().manual_seed(0)
+    X = torch.randn(40, 5, generator=g, dtype=DOUBLE)
+    y = torch.randn(40, 1, generator=g, dtype=DOUBLE)
+    rules = layer_rules(2, alpha_phi=0.1, alpha_lambda=0.1, alpha_readout=0.1)
+    start = [
+        start_network(
+            (5, 7, 1),
+            rules,
+            activation="relu",
+            generator=torch.Generator().manual_seed(0),
+            dtype=DOUBLE,
+        )
+    ] * 3
+    network = stack(start)
+    rate = torch.full((3,), 1e-2, dtype=DOUBLE)
+    runs = Runs(rate, (5, 6, 5), rules, schedule=Schedule(n_epochs=3, batch_size=8))
+    train(network, Task(DenseRows(X), y, SquaredError), runs)
+    first, second, third = network.layers[0].phi.detach()
+    torch.testing.assert_close(first, third, rtol=0, atol=0)
+    assert not torch.allclose(first, second)
