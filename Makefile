@@ -21,6 +21,7 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/teachers.py
 	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python benchmarks/california.py
 	$(BIN)/python benchmarks/memory.py
 
 # The lower bounds of pyproject.toml, on the same tests.
