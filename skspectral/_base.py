@@ -318,8 +318,8 @@ class BaseSpectralMLP(FittedSpectralMLP):
     def _resolve_alpha(self, n_rows: int) -> None:
         # Squared error is twice a negative log-likelihood: the same prior on the
         # weights, of variance 1/2, is 1/n beside cross-entropy and 2/n beside it. Below
-        # 1e-4 the core takes longer to form than `max_iter` allows.
-        auto = max(1e-4, (2.0 if self._regression else 1.0) / n_rows)
+        # 1e-4 noisy tables are overfitted; above 1e-2 no node is worth its price.
+        auto = min(max((2.0 if self._regression else 1.0) / n_rows, 1e-4), 1e-2)
         self.alpha_ = auto if self.alpha == "auto" else float(self.alpha)
         self._n_rows = n_rows
 

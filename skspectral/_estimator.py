@@ -46,8 +46,8 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     alpha : float or "auto", default="auto"
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
-        smaller core. ``"auto"`` is 2 divided by the number of rows, and 1e-4 at least;
-        the value in use is `alpha_`.
+        smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
+        to 1e-2; the value in use is `alpha_`.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -330,8 +330,8 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     alpha : float or "auto", default="auto"
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
-        smaller core. ``"auto"`` is 1 divided by the number of rows, and 1e-4 at least;
-        the value in use is `alpha_`.
+        smaller core. ``"auto"`` is 1 divided by the number of rows, but from 1e-4
+        to 1e-2; the value in use is `alpha_`.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
