@@ -104,7 +104,7 @@ RULES: dict[str, Rule] = {
     "learning_rate_init": Rule(
         "a finite number > 0",
         lambda v: _real(v) and v > 0,
-        "The default, 5e-3, suits standardised data.",
+        "The default, 1e-2, suits standardised data.",
     ),
     "max_iter": _count("It counts epochs; 'auto' lets a core form.", auto=True),
     "tol": _strength("Pass 0 to count any improvement.", none=False),
