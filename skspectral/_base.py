@@ -1,5 +1,7 @@
-"""How both estimators fit: read the rows, train, name the results, warn."""
+"""How both estimators fit: read the rows, plan, train, name the results, warn."""
 
+import contextlib
+import dataclasses
 import itertools
 import warnings
 from typing import Any
@@ -8,32 +10,42 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from skspectral import _fit
+from skspectral._callbacks import (
+    BOOKKEEPING,
+    CallbackSupportMixin,
+    follow_epochs,
+    tell_lines,
+    with_callbacks,
+)
 from skspectral._fitted import FittedSpectralMLP
-from skspectral._objective import LOSSES
 from skspectral._parameters import check_parameters, hidden_sizes
-from skspectral._runs import Runs, Schedule
+from skspectral._reading import read_table, read_watched
+from skspectral._runs import Schedule
 from skspectral._scaling import Columns
 from skspectral._state import NetworkState, reexpress, start_network
 from skspectral._step import Adam
-from skspectral._train import Epoch, History, Task, train
+from skspectral._together import Data, Plan, train_together
+from skspectral._train import History
 
 __all__ = ["BaseSpectralMLP"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-class BaseSpectralMLP(FittedSpectralMLP):
+class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     """Shared mechanics; see the two public classes for the parameters.
 
     A subclass says what its targets are: ``_read_targets(y, reset)``, and names its
-    outputs; ``_regression`` tells whether targets are scaled.
+    outputs; ``_regression`` tells whether targets are scaled. A fit is three steps,
+    which a search takes for many fits at once: ``_read`` the rows, ``_plan`` the
+    training, ``_finish`` with its results.
     """
 
     _regression: bool
 
+    @with_callbacks
     def fit(
         self,
         X,
@@ -69,138 +81,96 @@ class BaseSpectralMLP(FittedSpectralMLP):
             For a parameter or data outside its rule, or a loss that became non-finite.
             The estimator is then what it was before the call.
         """
-        check_parameters(self)
+        with self._all_or_nothing():
+            check_parameters(self)
+            reset = not self._continues()
+            validation = (X_val, y_val, sample_weight_val)
+            tables = self._read(X, y, sample_weight, *validation, reset=reset)
+            plan = self._plan(*tables)
+            tell_end = self._tell_callbacks(plan, X, y, sample_weight)
+            ((state, history),) = train_together([plan])
+            self._finish(plan, state, history)
+            tell_end()
+        return self
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self):
+        """An error leaves the estimator as it was before."""
         before = vars(self).copy()
         try:
-            table = self._read(X, y, sample_weight, reset=not self._continues())
-            watched = self._read_watched(X_val, y_val, sample_weight_val)
-            self._fit_table(table, watched)
+            yield
         except BaseException:
+            # What callbacks keep here they clear themselves.
+            before |= {k: v for k, v in vars(self).items() if k.startswith(BOOKKEEPING)}
             vars(self).clear()
             vars(self).update(before)
             raise
-        return self
 
     def _continues(self) -> bool:
         return self.warm_start and self.__sklearn_is_fitted__()
 
-    def _read(self, X, y, sample_weight, *, reset: bool, first: bool = True):
-        """Checked rows of positive weight, with their targets and weights."""
-        self._refuse_strings(y)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse=["csr", "csc"],
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=self._regression,
-            ensure_min_samples=2 if first else 1,
-        )
-        weight = self._check_weight(sample_weight, len(y))
-        y, weight = self._read_targets(y, weight, reset=reset)
-        if hasattr(X, "tocsr"):
-            X = X.tocsr()
-        table = _fit.Table(X, y, weight)
-        if weight is not None and not weight.all():
-            # A row of weight 0 is a row that is not there: not in the statistics, not
-            # in the validation split, not in a minibatch.
-            table = _fit.take_rows(table, np.flatnonzero(weight))
-        return table
+    def _read(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        *,
+        reset=True,
+    ):
+        """Checked rows to learn from, and rows to watch or None."""
+        table = read_table(self, X, y, sample_weight, reset=reset)
+        return table, read_watched(self, X_val, y_val, sample_weight_val)
 
-    def _refuse_strings(self, y) -> None:
-        if not self._regression or y is None:
-            return
-        strings = [v for v in np.ravel(np.asarray(y))[:1] if isinstance(v, str)]
-        if strings:
-            raise ValueError(
-                f"y must hold numbers; got {strings[0]!r}. For classes use "
-                "SpectralMLPClassifier."
-            )
+    def _plan(self, table, watched=None, *, known: dict | None = None) -> Plan:
+        """Decide all of a fit.
 
-    @staticmethod
-    def _check_weight(weight, n_rows: int, name: str = "sample_weight"):
-        if weight is None:
-            return None
-        weight = np.asarray(weight, dtype=np.float64)
-        if weight.ndim == 0:
-            weight = np.full(n_rows, float(weight))
-        if weight.shape != (n_rows,):
-            raise ValueError(
-                f"`{name}` must hold one weight per sample, shape ({n_rows},); got "
-                f"shape {weight.shape}. Sample weights must be 1D array or scalar."
-            )
-        if not np.isfinite(weight).all() or (weight < 0).any():
-            bad = weight[~(np.isfinite(weight) & (weight >= 0))][0]
-            raise ValueError(
-                f"`{name}` must be finite and >= 0; got a weight of {bad}. Negative "
-                "values in data passed to `sample_weight` have no meaning here; give "
-                "rows to leave out a weight of 0."
-            )
-        if not weight.any():
-            raise ValueError(
-                f"`{name}` must have a positive entry; got all-zero weights "
-                "(sample weights are all zero). Leave it out to weigh rows alike."
-            )
-        return weight
-
-    def _read_watched(self, X, y, sample_weight):
-        if (X is None) != (y is None):
-            missing, given = ("y_val", "X_val") if y is None else ("X_val", "y_val")
-            raise ValueError(
-                "`X_val` and `y_val` must be passed together; got only "
-                f"{given}. Pass {missing} as well, or neither."
-            )
-        if X is None:
-            if sample_weight is not None:
-                raise ValueError(
-                    "`sample_weight_val` weighs the rows of X_val; got it without "
-                    "X_val and y_val. Pass these as well."
+        `known` keeps the data of plans on the same rows, so that they can share them.
+        """
+        seed, split_seed = self._draw_seeds()
+        splits = self.early_stopping and watched is None
+        key = (self.standardize, splits and (self.validation_fraction, split_seed))
+        data = None if known is None else known.get(key)
+        if data is None:
+            if splits:
+                table, watched = _fit.split_off(
+                    table,
+                    self.validation_fraction,
+                    classes=self._strata(table.y),
+                    seed=split_seed,
                 )
-            return None
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=False,
-            accept_sparse=["csr", "csc"],
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=self._regression,
-        )
-        weight = self._check_weight(sample_weight, len(y), "sample_weight_val")
-        y, weight = self._read_targets(y, weight, reset=False, watched=True)
-        return _fit.Table(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
-
-    def _fit_table(self, table, watched) -> None:
-        continues = self._continues()
-        rng = check_random_state(self.random_state)
-        seed = int(rng.randint(np.iinfo(np.int32).max))
-        if self.early_stopping and watched is None:
-            table, watched = _fit.split_off(
-                table,
-                self.validation_fraction,
-                classes=self._strata(table.y),
-                seed=int(rng.randint(np.iinfo(np.int32).max)),
+            statistics = _fit.statistics(
+                table, self.standardize, regression=self._regression
             )
-        self._resolve_alpha(len(table.y))
-        regression = self._regression
-        x, y = _fit.statistics(table, self.standardize, regression=regression)
-        if continues:
-            self._check_same_shape(table)
-            state, x, y = self._carry_over(x, y)
-        else:
-            state = None
-        batch_size = self._batch_size(len(table.y))
-        n_epochs = _fit.auto_max_iter(len(table.y), batch_size)
+            data = Data(table, watched, *statistics)
+            if known is not None:
+                known[key] = data
+        self._resolve_alpha(len(data.table.y))
+        state = None
+        if self._continues():
+            self._check_same_shape(data.table)
+            state, x, y = self._carry_over(data.x, data.y)
+            data = dataclasses.replace(data, x=x, y=y)
+        return self._plan_training(data, self._schedule(len(data.table.y)), seed, state)
+
+    def _draw_seeds(self) -> tuple[int, int]:
+        """Seeds of the network and of the split."""
+        rng = check_random_state(self.random_state)
+        first, second = rng.randint(np.iinfo(np.int32).max, size=2)
+        return int(first), int(second)
+
+    def _schedule(self, n_rows: int) -> Schedule:
+        batch_size = self._batch_size(n_rows)
+        n_epochs = _fit.auto_max_iter(n_rows, batch_size)
         if self.max_iter != "auto":
             n_epochs = int(self.max_iter)
         patience = max(10, n_epochs // 20)
         if self.n_iter_no_change != "auto":
             patience = int(self.n_iter_no_change)
         stops = self.early_stopping or self.learning_rate == "constant"
-        schedule = Schedule(
+        return Schedule(
             n_epochs=n_epochs,
             batch_size=batch_size,
             decay=self.learning_rate,
@@ -208,37 +178,26 @@ class BaseSpectralMLP(FittedSpectralMLP):
             tol=float(self.tol),
             patience=patience if stops else None,
         )
-        self._run(table, watched, x, y, schedule, seed, state)
-        self._report(schedule)
 
-    def _run(
+    def _plan_training(
         self,
-        table,
-        watched,
-        x: Columns,
-        y: Columns,
+        data: Data,
         schedule: Schedule,
         seed: int,
         state: NetworkState | None,
         *,
         alpha: float | None = None,
-        generator: torch.Generator | None = None,
         optimizer: dict[str, Any] | None = None,
-    ) -> History:
-        """Train one network on checked rows and name the results."""
-        dtype = DTYPES[self.dtype]
+    ) -> Plan:
+        """Plan on given data, from a given network or a fresh start."""
         sizes = (
-            table.X.shape[1],
+            data.table.X.shape[1],
             *hidden_sizes(self.hidden_layer_sizes),
-            self._n_network_outputs(table),
-        )
-        device = _fit.choose_device(
-            self.device,
-            work=self._batch_size(len(table.y))
-            * sum(a * b for a, b in itertools.pairwise(sizes)),
+            self._n_network_outputs(data.table),
         )
         rules = self._rules(len(sizes) - 1, alpha)
-        generator = generator or torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        dtype = DTYPES[self.dtype]
         if state is None:
             network = start_network(
                 sizes,
@@ -246,31 +205,11 @@ class BaseSpectralMLP(FittedSpectralMLP):
                 activation=self.activation,
                 generator=generator,
                 dtype=dtype,
-            ).to(device)
-        else:
-            network = state.to_network(batch=True, dtype=dtype, device=device)
-        loss = LOSSES[self._loss_name()]
-        task = Task(
-            _fit.as_rows(table.X, x, dtype, device),
-            _fit.as_target(table.y, y, dtype, device),
-            loss,
-        )
-        validation = None
-        if watched is not None:
-            weight = watched.weight
-            validation = Task(
-                _fit.as_rows(watched.X, x, dtype, device),
-                _fit.as_target(watched.y, y, dtype, device),
-                loss,
-                None if weight is None else torch.tensor(weight)[None],
             )
-        weight = table.weight
-        runs = Runs(
-            learning_rate=torch.tensor([self.learning_rate_init], dtype=torch.float64),
-            seeds=(seed,),
-            layers=rules,
-            weight=None if weight is None else torch.tensor(weight, dtype=dtype)[None],
-            schedule=schedule,
+            state = NetworkState.from_network(network, run=0)
+        device = _fit.choose_device(
+            self.device,
+            work=schedule.batch_size * sum(a * b for a, b in itertools.pairwise(sizes)),
         )
         adam = None
         if optimizer is not None:
@@ -278,15 +217,65 @@ class BaseSpectralMLP(FittedSpectralMLP):
             adam.mean.copy_(adam.parameters)
             adam.square.copy_(torch.tensor(optimizer["square"]))
             adam.t = optimizer["t"]
-        (history,) = train(
-            network,
-            task,
-            runs,
-            validation=validation,
+        plan = Plan(
+            data=data,
+            start=state,
+            rules=rules,
+            schedule=schedule,
+            loss=self._loss_name(),
+            learning_rate=float(self.learning_rate_init),
+            seed=seed,
+            generator=generator,
+            dtype=dtype,
+            device=device,
             optimizer=adam,
-            generators=[generator],
-            on_epoch=self._progress(schedule.n_epochs),
         )
+        if self.verbose:
+            plan.on_epoch = tell_lines(schedule.n_epochs, self.verbose)
+        return plan
+
+    def _tell_callbacks(self, plan: Plan, X, y, sample_weight):
+        """Begin a task for callbacks, if there are any; returns what ends it."""
+        context = self._init_callback_context(max_subtasks=plan.schedule.n_epochs)
+        if not getattr(self, "_skl_callbacks", None):
+            return lambda: None
+        weight = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": weight}
+        context.call_on_fit_task_begin(estimator=self, **data)
+        follow = follow_epochs(
+            context,
+            self,
+            lambda epoch: self._results(plan, epoch.state(), epoch.history),
+            **data,
+        )
+        lines = plan.on_epoch
+        plan.on_epoch = (
+            follow if lines is None else lambda epoch: lines(epoch) or follow(epoch)
+        )
+        return lambda: context.call_on_fit_task_end(
+            estimator=self, reconstruction_attributes=dict, **data
+        )
+
+    def _results(self, plan: Plan, state: NetworkState, history: History) -> dict:
+        """Fitted attributes, from a trained network."""
+        results = {
+            **self._state_attributes(state),
+            "_x_columns": plan.data.x,
+            "_y_columns": plan.data.y,
+            "n_iter_": len(history.loss),
+            "loss_curve_": list(history.loss),
+            "loss_": history.loss[-1] if history.loss else None,
+            "best_epoch_": history.best_epoch,
+            "n_layers_": len(state.phi) + 1,
+            "n_outputs_": self._n_network_outputs(plan.data.table),
+            "device_": str(plan.device),
+        }
+        if history.validation_loss:
+            results["validation_loss_curve_"] = list(history.validation_loss)
+        return results
+
+    def _finish(self, plan, state, history, *, warn=True):
+        """Name the results of a training, or raise for its failure."""
         if history.ended == "diverged":
             raise ValueError(
                 "the loss must stay finite; it became "
@@ -296,24 +285,10 @@ class BaseSpectralMLP(FittedSpectralMLP):
             )
         if history.ended == "interrupted" and not history.loss:
             raise KeyboardInterrupt
-        self._name_results(network, history, x, y, table, device)
-        return history
-
-    def _name_results(self, network, history, x, y, table, device) -> None:
-        self._take_state(NetworkState.from_network(network, run=0))
-        self._x_columns, self._y_columns = x, y
-        self.n_iter_ = len(history.loss)
-        self.loss_curve_ = history.loss
-        self.loss_ = history.loss[-1] if history.loss else None
-        if history.validation_loss:
-            self.validation_loss_curve_ = history.validation_loss
-        elif hasattr(self, "validation_loss_curve_"):
-            del self.validation_loss_curve_
-        self.best_epoch_ = history.best_epoch
-        self.n_layers_ = len(self.eigenvectors_) + 1
-        self.n_outputs_ = self._n_network_outputs(table)
-        self.device_ = str(device)
-        self._ended = history.ended
+        vars(self).pop("validation_loss_curve_", None)
+        vars(self).update(self._results(plan, state, history))
+        if warn:
+            self._warn(history, plan.schedule.n_epochs)
 
     def _resolve_alpha(self, n_rows: int) -> None:
         # Squared error is twice a negative log-likelihood: the same prior on the
@@ -328,33 +303,16 @@ class BaseSpectralMLP(FittedSpectralMLP):
             return _fit.auto_batch_size(n_rows)
         return min(int(self.batch_size), n_rows)
 
-    def _progress(self, n_epochs: int):
-        """Lines of ``verbose``, about ten of them; every epoch from 2 on."""
-        if not self.verbose:
-            return None
-        every = 1 if self.verbose > 1 else max(1, n_epochs // 10)
-
-        def tell(epoch: Epoch) -> None:
-            number = epoch.number + 1
-            if number % every and number != n_epochs:
-                return
-            history = epoch.histories[0]
-            line = f"epoch {number:>{len(str(n_epochs))}}/{n_epochs}"
-            line += f"  loss {history.loss[-1]:.6f}"
-            if history.validation_loss:
-                line += f"  validation {history.validation_loss[-1]:.6f}"
-            print(line, flush=True)  # noqa: T201
-
-        return tell
-
-    def _report(self, schedule: Schedule) -> None:
+    def _warn(self, history: History, n_epochs: int) -> None:
         """Warn of what a user should know about the fit."""
-        if self._ended == "interrupted":
+        if history.ended == "callback":
+            return  # whoever stopped it knows
+        if history.ended == "interrupted":
             warnings.warn(
                 f"fit was interrupted; the network is that of epoch {self.n_iter_} of "
-                f"{schedule.n_epochs}.",
+                f"{n_epochs}.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
             return
         if len(self.eigenvectors_) < 2 or self.gate == "both":
@@ -365,17 +323,17 @@ class BaseSpectralMLP(FittedSpectralMLP):
                 "the relevance of every node of a hidden layer vanished: the targets "
                 "need no hidden node, or alpha is too large. One node is kept.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
         gated = self.parametrization == "spectral" and self.trainable == "all"
         if core.forming and gated and penalised > 0:
             warnings.warn(
-                f"the core is still forming after max_iter={schedule.n_epochs} epochs: "
+                f"the core is still forming after max_iter={n_epochs} epochs: "
                 "no gap sets the dead nodes apart from the living. Raise max_iter, or "
                 f"alpha (now {self.alpha_:.3g}); or cut with prune(threshold=0.05).",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -399,55 +357,47 @@ class BaseSpectralMLP(FittedSpectralMLP):
         return self._partial_fit(X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight):
-        check_parameters(self)
         first = not self.__sklearn_is_fitted__()
-        before = vars(self).copy()
-        try:
-            table = self._read(X, y, sample_weight, reset=first, first=first)
+        with self._all_or_nothing():
+            check_parameters(self)
+            table = read_table(self, X, y, sample_weight, reset=first, first=first)
             self._partial_fit_table(table, first)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
         return self
 
-    def _partial_fit_table(self, table, first: bool) -> None:
-        rng = check_random_state(self.random_state)
-        seed = int(rng.randint(np.iinfo(np.int32).max))
-        generator = torch.Generator().manual_seed(seed)
-        self._resolve_alpha(len(table.y) + (0 if first else self._n_rows))
-        regression = self._regression
-        x, y = _fit.statistics(table, self.standardize, regression=regression)
-        state, optimizer, losses = None, None, []
+    def _partial_fit_table(self, table, first):
+        n_rows = len(table.y)
+        seed = int(
+            check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        )
+        self._resolve_alpha(n_rows + (0 if first else self._n_rows))
+        statistics = _fit.statistics(
+            table, self.standardize, regression=self._regression
+        )
+        data = Data(table, None, *statistics)
+        state, kept, losses = None, {}, []
         if not first:
             self._check_same_shape(table)
-            state, x, y = self._carry_over(x, y, merge=True)
-            kept = getattr(self, "_partial", None)
+            state, x, y = self._carry_over(data.x, data.y, merge=True)
+            data = dataclasses.replace(data, x=x, y=y)
+            kept = getattr(self, "_partial", {})
             losses = list(self.loss_curve_)
-            if kept is not None:
-                optimizer = kept["optimizer"]
-                generator.set_state(torch.tensor(kept["generator"]))
         schedule = Schedule(
             n_epochs=1,
-            batch_size=self._batch_size(len(table.y)),
+            batch_size=self._batch_size(n_rows),
             decay="constant",
             shuffle=self.shuffle,
         )
-        history = self._run(
-            table,
-            None,
-            x,
-            y,
-            schedule,
-            seed,
-            state,
-            generator=generator,
-            optimizer=optimizer,
+        plan = self._plan_training(
+            data, schedule, seed, state, optimizer=kept.get("optimizer")
         )
+        if kept:
+            plan.generator.set_state(torch.tensor(kept["generator"]))
+        ((state, history),) = train_together([plan])
+        self._finish(plan, state, history, warn=False)
         adam = history.optimizer
         assert adam is not None
         self._partial = {
-            "generator": generator.get_state().numpy(),
+            "generator": plan.generator.get_state().numpy(),
             "optimizer": {
                 "mean": adam.mean.cpu().numpy(),
                 "square": adam.square.cpu().numpy(),

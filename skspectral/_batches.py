@@ -93,7 +93,7 @@ class Minibatches:
         self.ones = like.new_ones(*self.axis, 1, self.batch_size)
         self.work = step.buffers(self.batch_size)
         self._views: dict[tuple[int, int], Batch] = {}
-        self._w_cuts: list[int] = []
+        self._w_key: tuple[int, bool] | None = None
 
     def epoch(self) -> Iterator[Block]:
         """Permute the rows of each run and go through them once."""
@@ -102,39 +102,46 @@ class Minibatches:
             if self.shuffle:
                 rows = rows[torch.randperm(len(rows), generator=generator)]
             orders.append(rows)
+        if len(orders) == 1:
+            order = orders[0][None]
+        else:
+            pairs = zip(orders, self.sizes, strict=True)
+            order = torch.stack([self._padded(o, size) for o, size in pairs])
         for first in range(0, self.n_batches, self.per_block):
             last = min(first + self.per_block, self.n_batches)
-            if len(orders) == 1:
-                b = self.batch_size
-                index = orders[0][first * b : last * b][None]
-            else:
-                pairs = zip(orders, self.sizes, strict=True)
-                index = torch.stack([self._padded(o, s, first, last) for o, s in pairs])
-            yield self._fill(index)
+            rows = order[:, first * self.batch_size : last * self.batch_size]
+            yield self._fill(rows, last == self.n_batches)
 
-    def _padded(self, order: Tensor, size: int, first: int, last: int) -> Tensor:
-        """Rows of some minibatches of one run, each filled up to the common size.
+    def _padded(self, order: Tensor, size: int) -> Tensor:
+        """Rows of one run, its minibatches filled up to the common size.
 
         -1 stands for no row: it will weigh nothing.
         """
-        out = order.new_full((last - first, self.batch_size), -1)
-        for line, number in zip(out, range(first, last), strict=True):
-            rows = order[number * size : (number + 1) * size]
-            line[: len(rows)] = rows
+        out = order.new_full((self.n_batches, self.batch_size), -1)
+        whole = len(order) // size
+        out[:whole, :size] = order[: whole * size].view(whole, size)
+        if whole < self.n_batches:
+            out[whole, : len(order) - whole * size] = order[whole * size :]
         return out.flatten()
 
-    def _fill(self, index: Tensor) -> Block:  # (K, rows)
+    def _fill(self, index: Tensor, at_end: bool) -> Block:  # (K, rows)
         n_rows = index.shape[1]
         cuts = [*range(0, n_rows, self.batch_size), n_rows]
         x, y, w = (t[..., :n_rows, :] for t in (self.x, self.y, self.w))
         on_device = index.clamp_min(0).to(self.device)
-        runs = [(x, y)] if not self.axis else zip(x, y, strict=True)
-        for rows, (x_run, y_run) in zip(on_device, runs, strict=True):
-            self.rows.take(rows, x_run)
-            torch.index_select(self.target, 0, rows, out=y_run)
-        plain = self.weight is None and not self.axis
-        if not (plain and cuts == self._w_cuts):  # else it is there already
-            self._w_cuts = cuts
+        if n_rows == self.x.shape[-2]:  # the whole buffer: all runs in one go
+            rows = on_device.flatten()
+            self.rows.take(rows, self.x.view(len(rows), -1))
+            torch.index_select(self.target, 0, rows, out=self.y.view(len(rows), -1))
+        else:
+            runs = [(x, y)] if not self.axis else zip(x, y, strict=True)
+            for rows, (x_run, y_run) in zip(on_device, runs, strict=True):
+                self.rows.take(rows, x_run)
+                torch.index_select(self.target, 0, rows, out=y_run)
+        # Without weights the factors depend on how many rows are there, and only at the
+        # end of an epoch may rows be missing.
+        if self.weight is not None or self._w_key != (n_rows, at_end):
+            self._w_key = (n_rows, at_end)
             w.copy_(self._row_factor(index, cuts).view(*self.axis, n_rows, 1))
         batches = [self._view(a, b) for a, b in itertools.pairwise(cuts)]
         return Block(batches, self.output[..., :n_rows, :], y, w[..., 0])

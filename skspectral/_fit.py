@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.model_selection import train_test_split
 
-from skspectral._rows import DenseRows, Rows, SparseRows
 from skspectral._scaling import (
     Columns,
     column_statistics,
@@ -19,7 +17,6 @@ from skspectral._scaling import (
 
 __all__ = [
     "Table",
-    "as_rows",
     "as_target",
     "auto_batch_size",
     "auto_max_iter",
@@ -98,13 +95,6 @@ def statistics(
     if standardize in (True, "y") and regression:
         y = column_statistics(table.y, table.weight)
     return x, y
-
-
-def as_rows(X: Any, columns: Columns, dtype: torch.dtype, device: torch.device) -> Rows:
-    """Standardised rows the engine draws from."""
-    if sparse.issparse(X):
-        return SparseRows(X.tocsr(), columns.mean, columns.scale)
-    return DenseRows(standardized_tensor(X, columns, dtype, device))
 
 
 def as_target(

@@ -32,12 +32,16 @@ class FittedSpectralMLP(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "eigenvectors_")
 
-    def _take_state(self, state: NetworkState) -> None:
-        self.eigenvectors_ = state.phi
-        self.eigenvalues_in_ = state.lambda_in
-        self.eigenvalues_out_ = state.lambda_out
-        self._bias, self._gates = state.bias, state.gates
-        self._activation = state.activation
+    @staticmethod
+    def _state_attributes(state: NetworkState) -> dict:
+        return {
+            "eigenvectors_": state.phi,
+            "eigenvalues_in_": state.lambda_in,
+            "eigenvalues_out_": state.lambda_out,
+            "_bias": state.bias,
+            "_gates": state.gates,
+            "_activation": state.activation,
+        }
 
     def _state(self) -> NetworkState:
         return NetworkState(

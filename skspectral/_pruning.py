@@ -5,11 +5,9 @@ import math
 import warnings
 from numbers import Integral, Real
 
-import numpy as np
-import torch
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
+from skspectral._reading import read_table
 from skspectral._relevance import (
     Core,
     cut_relative,
@@ -20,6 +18,7 @@ from skspectral._relevance import (
 )
 from skspectral._runs import Schedule
 from skspectral._state import NetworkState
+from skspectral._together import Data, train_together
 from skspectral.nn import SpectralMLP, merge_parallel_nodes, remove_nodes
 
 __all__ = ["find_core", "prune_estimator"]
@@ -124,10 +123,11 @@ def prune_estimator(
             stacklevel=3,
         )
     pruned = clone(estimator).set_params(hidden_layer_sizes=small.sizes[1:-1])
-    fitted = {k: v for k, v in vars(estimator).items() if k not in pruned.get_params()}
-    fitted.pop("_partial", None)  # the state of an optimiser of another shape
+    # Not the state of an optimiser of another shape; callbacks the clone has already.
+    left_out = {*pruned.get_params(), "_partial", "_skl_callbacks"}
+    fitted = {k: v for k, v in vars(estimator).items() if k not in left_out}
     vars(pruned).update(copy.deepcopy(fitted))
-    pruned._take_state(NetworkState.from_network(small))
+    vars(pruned).update(pruned._state_attributes(NetworkState.from_network(small)))
     if refit:
         _refit(pruned, X, y, sample_weight)
     return pruned
@@ -135,23 +135,19 @@ def prune_estimator(
 
 def _refit(estimator, X, y, sample_weight) -> None:
     """Train on without penalty: the lasso's shrinkage of the survivors is undone."""
-    table = estimator._read(X, y, sample_weight, reset=False)
-    batch_size = estimator._batch_size(len(table.y))
+    table = read_table(estimator, X, y, sample_weight, reset=False)
     schedule = Schedule(
         n_epochs=max(1, math.ceil(estimator.n_iter_ / 4)),
-        batch_size=batch_size,
+        batch_size=estimator._batch_size(len(table.y)),
         decay="linear",
         shuffle=estimator.shuffle,
     )
-    seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
-    estimator._run(
-        table,
-        None,
-        estimator._x_columns,
-        estimator._y_columns,
+    plan = estimator._plan_training(
+        Data(table, None, estimator._x_columns, estimator._y_columns),
         schedule,
-        int(seed),
+        estimator._draw_seeds()[0],
         estimator._state(),
         alpha=0.0,
-        generator=torch.Generator().manual_seed(int(seed)),
     )
+    ((state, history),) = train_together([plan])
+    estimator._finish(plan, state, history, warn=False)

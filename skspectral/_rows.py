@@ -1,11 +1,13 @@
 """Where rows come from: dense tensors, or sparse rows made dense block by block."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["DenseRows", "Rows", "SparseRows", "index_table"]
+__all__ = ["DenseRows", "Rows", "SparseRows", "StackedRows", "index_table"]
 
 
 class Rows(Protocol):
@@ -47,6 +49,29 @@ class SparseRows:
         rows -= self.mean
         rows /= self.scale
         out.copy_(torch.from_numpy(rows))
+
+
+class StackedRows:
+    """Tables one below the other, as one.
+
+    Parameters
+    ----------
+    parts : sequence of Rows, of equally many columns
+    """
+
+    def __init__(self, parts: Sequence[Rows]) -> None:
+        self.parts = parts
+        starts = itertools.accumulate((p.n_rows for p in parts), initial=0)
+        self.starts = torch.tensor(list(starts))
+        self.n_rows, self.n_columns = int(self.starts[-1]), parts[0].n_columns
+
+    def take(self, index: Tensor, out: Tensor) -> None:
+        home = torch.searchsorted(self.starts, index.cpu(), right=True) - 1
+        for number in home.unique().tolist():
+            own = (home == number).to(index.device)
+            rows = out.new_empty(int(own.sum()), self.n_columns)
+            self.parts[number].take(index[own] - self.starts[number], rows)
+            out[own] = rows
 
 
 def index_table(weight: Tensor | None, n_rows: int, n_runs: int) -> list[Tensor]:

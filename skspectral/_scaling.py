@@ -103,10 +103,15 @@ def _chunks(n_rows: int, weight: np.ndarray | None = None):
 
 
 def standardized_tensor(
-    table: np.ndarray, columns: Columns, dtype: torch.dtype, device: torch.device
+    table: np.ndarray,
+    columns: Columns,
+    dtype: torch.dtype,
+    device: torch.device,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Table as a tensor, each column centred and scaled in float64 before the cast."""
-    out = torch.empty(table.shape, dtype=dtype, device=device)
+    if out is None:
+        out = torch.empty(table.shape, dtype=dtype, device=device)
     mean, scale = columns.mean, columns.scale
     for rows, _ in _chunks(table.shape[0]):
         part = table[rows].astype(np.float64)

@@ -37,12 +37,20 @@ class Task:
     weight : Tensor of shape (K, n_samples) or None
         Only for validation, where it says which rows a run is watched on, and how much
         they count; the training weights are in the table of runs.
+    index : list of K index tensors or None
+        Rows of each run. None: its rows of non-zero weight.
     """
 
     rows: Rows
     target: Tensor
     loss: type[Loss]
     weight: Tensor | None = None
+    index: list[Tensor] | None = None
+
+    def index_of_runs(self, weight: Tensor | None, n_runs: int) -> list[Tensor]:
+        if self.index is not None:
+            return self.index
+        return index_table(weight, self.rows.n_rows, n_runs)
 
 
 @dataclass
@@ -133,7 +141,7 @@ def train(
     A KeyboardInterrupt ends all runs at their last completed epoch; it is not raised
     again but told by ``History.ended``.
     """
-    index = index_table(runs.weight, task.rows.n_rows, len(runs))
+    index = task.index_of_runs(runs.weight, len(runs))
     if generators is None:
         generators = [torch.Generator().manual_seed(seed) for seed in runs.seeds]
     histories = [History() for _ in range(len(runs))]
@@ -185,8 +193,8 @@ class _Group:
         self.schedule: Schedule = table.schedule
         self.weight = None if table.weight is None else table.weight.cpu()
         if validation is not None:
-            n_rows = validation.rows.n_rows
-            self.watched_rows = index_table(validation.weight, n_rows, len(table))
+            watched = validation.index_of_runs(validation.weight, len(table))
+            self.watched_rows = watched
 
     def admit(self, members: list[int], optimizer: Adam | None = None) -> None:
         """Begin with the given rows of the table."""

@@ -433,7 +433,7 @@ def test_an_interrupt_warns_and_leaves_a_usable_network(monkeypatch):
     X, y = load_iris(return_X_y=True)
     calls = []
 
-    def interrupting(self, n_epochs):
+    def interrupting(n_epochs, verbose):
         def on_epoch(epoch):
             calls.append(epoch.number)
             if epoch.number == 3:
@@ -441,8 +441,8 @@ def test_an_interrupt_warns_and_leaves_a_usable_network(monkeypatch):
 
         return on_epoch
 
-    monkeypatch.setattr(_base.BaseSpectralMLP, "_progress", interrupting)
-    model = SpectralMLPRegressor(**QUICK)
+    monkeypatch.setattr(_base, "tell_lines", interrupting)
+    model = SpectralMLPRegressor(**QUICK, verbose=True)
     with pytest.warns(ConvergenceWarning, match="interrupted.*epoch 4 of 30"):
         model.fit(X, y)
     assert model.n_iter_ == 4

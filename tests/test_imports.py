@@ -21,24 +21,33 @@ MAY_IMPORT = {
     "_scaling": {"numpy", "scipy", "sklearn", "torch"},
     "_state": {"numpy", "torch", "nn", "_scaling"},
     "_parameters": {"numpy"},
-    "_fit": {"numpy", "scipy", "sklearn", "torch", "_rows", "_scaling"},
+    "_fit": {"numpy", "sklearn", "torch", "_scaling"},
+    "_together": {
+        *("numpy", "scipy", "torch", "nn", "_fit", "_scaling", "_state"),
+        *ENGINE - {"_batches"},
+    },
+    "_reading": {"numpy", "sklearn", "_fit"},
+    "_callbacks": {"sklearn", "_together"},
     "_export": {"numpy", "sklearn", "torch", "nn"},
-    "_pruning": {"numpy", "sklearn", "torch", "nn", "_relevance", "_runs", "_state"},
+    "_pruning": {
+        *("numpy", "sklearn", "nn", "_reading", "_relevance", "_runs", "_state"),
+        "_together",
+    },
     "_fitted": {
         *("numpy", "sklearn", "torch", "_export", "_pruning", "_relevance", "_runs"),
         "_state",
     },
     "_base": {
-        *("numpy", "sklearn", "torch", "_fit", "_fitted", "_objective", "_parameters"),
-        *("_runs", "_scaling", "_state", "_step", "_train"),
+        *("numpy", "sklearn", "torch", "_callbacks", "_fit", "_fitted", "_parameters"),
+        *("_reading", "_runs", "_scaling", "_state", "_step", "_together", "_train"),
     },
     "_estimator": {"numpy", "scipy", "sklearn", "_base", "_export"},
     "datasets": {"numpy", "sklearn", "datasets"},
     "__init__": {"_estimator", "datasets", "nn"},
 }
 STANDARD = {
-    *("collections", "copy", "dataclasses", "itertools", "math", "numbers", "typing"),
-    "warnings",
+    *("collections", "contextlib", "copy", "dataclasses", "itertools", "math"),
+    *("numbers", "typing", "warnings"),
 }
 
 

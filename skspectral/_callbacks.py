@@ -1,0 +1,78 @@
+"""What a fit tells while it runs: scikit-learn's callbacks, and lines of ``verbose``.
+
+scikit-learn 1.9 has callbacks; before that the names here are there and do nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from skspectral._together import RunEpoch
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """No callbacks before scikit-learn 1.9."""
+
+        def _init_callback_context(self, **_: Any) -> None:
+            return None
+
+    def with_callbacks(method: Callable) -> Callable:
+        return method
+
+
+__all__ = ["CallbackSupportMixin", "follow_epochs", "tell_lines", "with_callbacks"]
+
+# What callbacks keep on an estimator; not part of what a fit computes.
+BOOKKEEPING = ("_skl_callbacks", "_callback_fit_ctx", "_parent_callback_ctx")
+
+OnEpoch = Callable[[RunEpoch], bool]
+
+
+def tell_lines(n_epochs: int, verbose: bool | int) -> OnEpoch:
+    """Print the loss about ten times in a fit; after every epoch where verbose >= 2."""
+    every = 1 if verbose > 1 else max(1, n_epochs // 10)
+
+    def tell(epoch: RunEpoch) -> bool:
+        number = epoch.number + 1
+        if number % every == 0 or number == n_epochs:
+            line = f"epoch {number:>{len(str(n_epochs))}}/{n_epochs}"
+            line += f"  loss {epoch.history.loss[-1]:.6f}"
+            if epoch.history.validation_loss:
+                line += f"  validation {epoch.history.validation_loss[-1]:.6f}"
+            print(line, flush=True)  # noqa: T201
+        return False
+
+    return tell
+
+
+def follow_epochs(context: Any, estimator: Any, results: Callable, **data: Any):
+    """Tell callbacks of each epoch, as a subtask of `context`.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        Of the fit.
+    estimator : estimator
+    results : callable
+        ``results(epoch)`` gives the fitted attributes as of that epoch; it is called
+        only where a callback asks for the fitted estimator.
+    **data : X, y and metadata, as the fit got them
+
+    Returns
+    -------
+    callable
+        To be called after each epoch; True where a callback asks to stop.
+    """
+
+    def tell(epoch: RunEpoch) -> bool:
+        task = context.subcontext("epoch")
+        task.call_on_fit_task_begin(estimator=estimator, **data)
+        return task.call_on_fit_task_end(
+            estimator=estimator,
+            reconstruction_attributes=lambda: results(epoch),
+            **data,
+        )
+
+    return tell

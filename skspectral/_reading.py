@@ -1,0 +1,104 @@
+"""From what a user passes to ``fit`` to checked tables."""
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from skspectral._fit import Table, take_rows
+
+__all__ = ["check_weight", "read_table", "read_watched"]
+
+
+def read_table(estimator, X, y, sample_weight, *, reset: bool, first: bool = True):
+    """Checked rows of positive weight, with their targets and weights.
+
+    Sets what ``validate_data`` sets on the estimator, and what its targets need.
+    """
+    if estimator._regression:
+        _refuse_strings(y)
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=reset,
+        accept_sparse=["csr", "csc"],
+        dtype=[np.float64, np.float32],
+        multi_output=True,
+        y_numeric=estimator._regression,
+        ensure_min_samples=2 if first else 1,
+    )
+    weight = check_weight(sample_weight, len(y))
+    y, weight = estimator._read_targets(y, weight, reset=reset)
+    table = Table(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
+    if weight is not None and not weight.all():
+        # A row of weight 0 is a row that is not there: not in the statistics, not in
+        # the validation split, not in a minibatch.
+        table = take_rows(table, np.flatnonzero(weight))
+    return table
+
+
+def read_watched(estimator, X, y, sample_weight):
+    """Checked validation rows, or None where there are none."""
+    if (X is None) != (y is None):
+        missing, given = ("y_val", "X_val") if y is None else ("X_val", "y_val")
+        raise ValueError(
+            "`X_val` and `y_val` must be passed together; got only "
+            f"{given}. Pass {missing} as well, or neither."
+        )
+    if X is None:
+        if sample_weight is not None:
+            raise ValueError(
+                "`sample_weight_val` weighs the rows of X_val; got it without "
+                "X_val and y_val. Pass these as well."
+            )
+        return None
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=False,
+        accept_sparse=["csr", "csc"],
+        dtype=[np.float64, np.float32],
+        multi_output=True,
+        y_numeric=estimator._regression,
+    )
+    weight = check_weight(sample_weight, len(y), "sample_weight_val")
+    y, weight = estimator._read_targets(y, weight, reset=False, watched=True)
+    return Table(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
+
+
+def _refuse_strings(y) -> None:
+    if y is None:
+        return
+    strings = [v for v in np.ravel(np.asarray(y))[:1] if isinstance(v, str)]
+    if strings:
+        raise ValueError(
+            f"y must hold numbers; got {strings[0]!r}. For classes use "
+            "SpectralMLPClassifier."
+        )
+
+
+def check_weight(weight, n_rows: int, name: str = "sample_weight"):
+    """Weights of rows as float64, or None."""
+    if weight is None:
+        return None
+    weight = np.asarray(weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_rows, float(weight))
+    if weight.shape != (n_rows,):
+        raise ValueError(
+            f"`{name}` must hold one weight per sample, shape ({n_rows},); got "
+            f"shape {weight.shape}. Sample weights must be 1D array or scalar."
+        )
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        bad = weight[~(np.isfinite(weight) & (weight >= 0))][0]
+        raise ValueError(
+            f"`{name}` must be finite and >= 0; got a weight of {bad}. Negative "
+            "values in data passed to `sample_weight` have no meaning here; give "
+            "rows to leave out a weight of 0."
+        )
+    if not weight.any():
+        raise ValueError(
+            f"`{name}` must have a positive entry; got all-zero weights "
+            "(sample weights are all zero). Leave it out to weigh rows alike."
+        )
+    return weight
