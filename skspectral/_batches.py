@@ -23,12 +23,16 @@ def count_batches(n_rows: int, batch_size: int) -> int:
 
 
 class Block(NamedTuple):
-    """Some minibatches in a row, and the buffers they lie in."""
+    """Some minibatches in a row, and the buffers they lie in.
+
+    The rows of K networks lie minibatch by minibatch, (m, K, b), those of a single one
+    simply follow each other, (rows,).
+    """
 
     batches: list[Batch]
-    output: Tensor  # (*K, rows, o)
-    y: Tensor  # (*K, rows, o)
-    row_factor: Tensor  # (*K, rows)
+    output: Tensor  # (m, K, b, o) or (rows, o)
+    y: Tensor
+    row_factor: Tensor  # (m, K, b, 1) or (rows, 1)
 
 
 class Minibatches:
@@ -66,105 +70,101 @@ class Minibatches:
     ) -> None:
         self.rows, self.target, self.index = rows, target, index
         self.shuffle, self.generators = schedule.shuffle, generators
+        self.weight, self.factor = weight, factor
         self.n_batches = count_batches(len(index[0]), schedule.batch_size)
         # An epoch is cut into equal minibatches, so that none is a noisy remainder.
         self.sizes = [math.ceil(len(i) / self.n_batches) for i in index]
         self.batch_size = max(self.sizes)
-        self.weight, self.factor = weight, factor
-        self.mean_weight = None
-        if weight is not None:
-            pairs = zip(weight, index, strict=True)
-            self.mean_weight = torch.stack([w[i].double().mean() for w, i in pairs])
-
+        self.single = step.single
         like = step.gradient
-        self.device, self.dtype = like.device, like.dtype
+        self.device = like.device
         n_runs = len(index)
-        self.axis = () if step.single else (n_runs,)
         kind = "cpu" if self.device.type == "cpu" else "cuda"
         batch_bytes = n_runs * self.batch_size * rows.n_columns * like.element_size()
         self.per_block = min(
             max(1, BLOCK_BYTES[kind] // max(1, batch_bytes)), self.n_batches
         )
-        n_rows = self.per_block * self.batch_size
-        self.x = like.new_empty(*self.axis, n_rows, rows.n_columns)
-        self.y = target.new_empty(*self.axis, n_rows, target.shape[1])
-        self.w = like.new_empty(*self.axis, n_rows, 1)
-        self.output = like.new_empty(*self.axis, n_rows, n_outputs)
-        self.ones = like.new_ones(*self.axis, 1, self.batch_size)
+        n_rows = self.per_block * n_runs * self.batch_size
+        self.x = like.new_empty(n_rows, rows.n_columns)
+        self.y = target.new_empty(n_rows, target.shape[1])
+        self.w = like.new_empty(n_rows, 1)
+        self.output = like.new_empty(n_rows, n_outputs)
+        axis = () if self.single else (n_runs,)
+        self.ones = like.new_ones(*axis, 1, self.batch_size)
         self.work = step.buffers(self.batch_size)
         self._views: dict[tuple[int, int], Batch] = {}
-        self._w_key: tuple[int, bool] | None = None
+        # Rows of an epoch, (n_batches, K, b), and their factors. All runs have b rows:
+        # what fills up shorter ones is row 0 with a factor of 0.
+        self.order = torch.zeros(self.n_batches, n_runs, self.batch_size).long()
+        for k, own in enumerate(index):
+            self._set_order(k, own)
+        self.permutation = torch.empty(max(len(i) for i in index)).long()
+        self.row_factor = self._row_factor(like)
+        self.n_places = len(index[0]) if self.single else self.order.numel()
+        if weight is not None:
+            self.weight = weight.to(like)
+            runs = torch.arange(n_runs, device=self.device)
+            self.run = runs.repeat_interleave(self.batch_size).repeat(self.per_block)
+
+    def _set_order(self, k: int, rows: Tensor) -> None:
+        size, line = self.sizes[k], self.order[:, k]
+        whole, rest = divmod(len(rows), size)
+        line[:whole, :size] = rows[: whole * size].view(whole, size)
+        if rest:
+            line[whole, :rest] = rows[whole * size :]
+
+    def _row_factor(self, like: Tensor) -> Tensor:
+        """Factor / (b mean w) of each place; b: the rows of this run and minibatch."""
+        sizes = torch.tensor(self.sizes)
+        n_rows = torch.tensor([len(i) for i in self.index])
+        first = torch.arange(self.n_batches)[:, None] * sizes
+        counts = torch.minimum((n_rows - first).clamp_min(0), sizes)[..., None]
+        present = torch.arange(self.batch_size) < counts
+        out = self.factor * present.double() / counts.clamp_min(1)
+        if self.weight is not None:
+            pairs = zip(self.weight, self.index, strict=True)
+            out /= torch.stack([w[i].double().mean() for w, i in pairs])[:, None]
+        return out.to(like).view(-1, 1)
 
     def epoch(self) -> Iterator[Block]:
         """Permute the rows of each run and go through them once."""
-        orders = []
-        for generator, rows in zip(self.generators, self.index, strict=True):
-            if self.shuffle:
-                rows = rows[torch.randperm(len(rows), generator=generator)]
-            orders.append(rows)
-        if len(orders) == 1:
-            order = orders[0][None]
-        else:
-            pairs = zip(orders, self.sizes, strict=True)
-            order = torch.stack([self._padded(o, size) for o, size in pairs])
-        for first in range(0, self.n_batches, self.per_block):
-            last = min(first + self.per_block, self.n_batches)
-            rows = order[:, first * self.batch_size : last * self.batch_size]
-            yield self._fill(rows, last == self.n_batches)
+        if self.shuffle:
+            for k, rows in enumerate(self.index):
+                order = self.permutation[: len(rows)]
+                torch.randperm(len(rows), generator=self.generators[k], out=order)
+                self._set_order(k, rows[order])
+        places = self.order.view(-1)[: self.n_places]
+        per_block = self.per_block * len(self.index) * self.batch_size
+        for start in range(0, self.n_places, per_block):
+            yield self._fill(start, places[start : start + per_block].to(self.device))
 
-    def _padded(self, order: Tensor, size: int) -> Tensor:
-        """Rows of one run, its minibatches filled up to the common size.
-
-        -1 stands for no row: it will weigh nothing.
-        """
-        out = order.new_full((self.n_batches, self.batch_size), -1)
-        whole = len(order) // size
-        out[:whole, :size] = order[: whole * size].view(whole, size)
-        if whole < self.n_batches:
-            out[whole, : len(order) - whole * size] = order[whole * size :]
-        return out.flatten()
-
-    def _fill(self, index: Tensor, at_end: bool) -> Block:  # (K, rows)
-        n_rows = index.shape[1]
-        cuts = [*range(0, n_rows, self.batch_size), n_rows]
-        x, y, w = (t[..., :n_rows, :] for t in (self.x, self.y, self.w))
-        on_device = index.clamp_min(0).to(self.device)
-        if n_rows == self.x.shape[-2]:  # the whole buffer: all runs in one go
-            rows = on_device.flatten()
-            self.rows.take(rows, self.x.view(len(rows), -1))
-            torch.index_select(self.target, 0, rows, out=self.y.view(len(rows), -1))
-        else:
-            runs = [(x, y)] if not self.axis else zip(x, y, strict=True)
-            for rows, (x_run, y_run) in zip(on_device, runs, strict=True):
-                self.rows.take(rows, x_run)
-                torch.index_select(self.target, 0, rows, out=y_run)
-        # Without weights the factors depend on how many rows are there, and only at the
-        # end of an epoch may rows be missing.
-        if self.weight is not None or self._w_key != (n_rows, at_end):
-            self._w_key = (n_rows, at_end)
-            w.copy_(self._row_factor(index, cuts).view(*self.axis, n_rows, 1))
-        batches = [self._view(a, b) for a, b in itertools.pairwise(cuts)]
-        return Block(batches, self.output[..., :n_rows, :], y, w[..., 0])
-
-    def _row_factor(self, index: Tensor, cuts: list[int]) -> Tensor:
-        """Factor w_i / (b mean w), (K, rows); b: rows of this run in the minibatch."""
-        present = index >= 0
-        w = present.to(self.dtype) * self.factor
-        if self.weight is not None and self.mean_weight is not None:
-            w *= self.weight.gather(1, index.clamp_min(0))
-            w /= self.mean_weight[:, None]
-        for a, b in itertools.pairwise(cuts):
-            w[:, a:b] /= present[:, a:b].sum(1, keepdim=True)
-        return w
+    def _fill(self, start: int, rows: Tensor) -> Block:
+        """Gather the given rows, which stand at `start` in the epoch."""
+        n = len(rows)
+        x, y, w, output = (t[:n] for t in (self.x, self.y, self.w, self.output))
+        self.rows.take(rows, x)
+        torch.index_select(self.target, 0, rows, out=y)
+        w.copy_(self.row_factor[start : start + n])
+        if self.weight is not None:
+            w.mul_(self.weight[self.run[:n], rows][:, None])
+        step = len(self.index) * self.batch_size
+        batches = [self._view(a, min(a + step, n)) for a in range(0, n, step)]
+        if self.single:
+            return Block(batches, output, y, w)
+        shape = (-1, len(self.index), self.batch_size)
+        return Block(batches, *(t.unflatten(0, shape) for t in (output, y, w)))
 
     def _view(self, start: int, stop: int) -> Batch:
         """Views of one minibatch of the block, made once."""
         batch = self._views.get((start, stop))
         if batch is None:
+            tensors = [t[start:stop] for t in (self.x, self.y, self.w, self.output)]
             n = stop - start
+            if not self.single:
+                n = self.batch_size
+                tensors = [t.unflatten(0, (-1, n)) for t in tensors]
             z, a, d = (tuple(t[..., :n, :] for t in work) for work in self.work)
-            tensors = (self.x, self.y, self.w, self.output)
-            x, y, w, output = (t[..., start:stop, :] for t in tensors)
+            x, y, w, output = tensors
             batch = Batch(x, y, w, self.ones[..., :n], output, z, a, d)
             self._views[start, stop] = batch
         return batch

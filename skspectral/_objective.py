@@ -32,7 +32,10 @@ class Loss(Protocol):
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:
-        """Loss of each row, (*K, b), from the residue that `gradient` left."""
+        """Loss of each row, (*K, b), from the residue that `gradient` left.
+
+        It may overwrite the residue.
+        """
 
     @staticmethod
     def evaluate(output: Tensor, target: Tensor) -> Tensor:
@@ -55,7 +58,7 @@ class SquaredError:
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:
-        return residue.square().mean(-1)
+        return residue.square_().mean(-1)
 
     @staticmethod
     def evaluate(output: Tensor, target: Tensor) -> Tensor:

@@ -261,8 +261,11 @@ class _Group:
                 step(batch)
                 move(gradient, rates[number])
                 number += 1
-            row_losses = self.task.loss.rows(block.output, block.y)
-            total += (row_losses * block.row_factor).double().sum(-1)
+            values = self.task.loss.rows(block.output, block.y)
+            values.mul_(block.row_factor[..., 0])
+            # over (minibatches, K, rows), or the rows of a single network
+            axes = (0, 2) if values.ndim == 3 else (0,)
+            total += values.sum(axes, dtype=torch.float64)
         alphas = self.parameters.alphas
         total /= number * self.minibatches.factor
         objective = total + penalty(self.parameters.trained, alphas)
