@@ -1,6 +1,5 @@
 """Minibatches of K runs: each run permutes and draws its own rows."""
 
-import itertools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple

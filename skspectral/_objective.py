@@ -58,7 +58,8 @@ class SquaredError:
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:
-        return residue.square_().mean(-1)
+        squares = residue.square_()
+        return squares[..., 0] if squares.shape[-1] == 1 else squares.mean(-1)
 
     @staticmethod
     def evaluate(output: Tensor, target: Tensor) -> Tensor:

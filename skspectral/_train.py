@@ -265,7 +265,7 @@ class _Group:
             values.mul_(block.row_factor[..., 0])
             # over (minibatches, K, rows), or the rows of a single network
             axes = (0, 2) if values.ndim == 3 else (0,)
-            total += values.sum(axes, dtype=torch.float64)
+            total += values.sum(axes)
         alphas = self.parameters.alphas
         total /= number * self.minibatches.factor
         objective = total + penalty(self.parameters.trained, alphas)

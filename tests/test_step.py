@@ -59,11 +59,11 @@ def closed_form(network, rules, loss, x, y, row_weight):
     tensors = (x, y, row_weight[..., None] * factor, ones, output)
     step(Batch(*map(squeeze, tensors), z, a, d))
     gradients = {}
-    for (index, name), slot in parameters.slots.items():
-        value = step.gradient[:, slot]
+    for index, name in parameters.slots:
+        value = parameters.view(step.gradient, index, name)
+        value = value[None] if n_runs == 1 else value
         if name == "phi":
-            layer = network.layers[index]
-            value = value.view(n_runs, layer.in_features, layer.out_features).mT
+            value = value.mT
         gradients[index, name] = -value if name == "lambda_out" else value
     return gradients
 
