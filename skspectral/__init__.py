@@ -2,5 +2,12 @@
 
 from skspectral import datasets, nn
 from skspectral._estimator import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._search import SpectralGridSearchCV
 
-__all__ = ["SpectralMLPClassifier", "SpectralMLPRegressor", "datasets", "nn"]
+__all__ = [
+    "SpectralGridSearchCV",
+    "SpectralMLPClassifier",
+    "SpectralMLPRegressor",
+    "datasets",
+    "nn",
+]

@@ -3,6 +3,7 @@
 scikit-learn 1.9 has callbacks; before that the names here are there and do nothing.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,20 +13,44 @@ try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
 
+    class _NoContext:
+        """Stands where 1.9 has a context, and tells nobody."""
+
+        def subcontext(self, *_: Any, **__: Any) -> "_NoContext":
+            return self
+
+        def call_on_fit_task_begin(self, **_: Any) -> "_NoContext":
+            return self
+
+        def call_on_fit_task_end(self, **_: Any) -> bool:
+            return False
+
+        def propagate_callback_context(self, _: Any) -> Any:
+            return contextlib.nullcontext()
+
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """No callbacks before scikit-learn 1.9."""
 
-        def _init_callback_context(self, **_: Any) -> None:
-            return None
+        def _init_callback_context(self, **_: Any) -> _NoContext:
+            return _NoContext()
 
     def with_callbacks(method: Callable) -> Callable:
         return method
 
 
-__all__ = ["CallbackSupportMixin", "follow_epochs", "tell_lines", "with_callbacks"]
+__all__ = [
+    "CallbackSupportMixin",
+    "follow_epochs",
+    "tear_down",
+    "tell_lines",
+    "with_callbacks",
+]
 
 # What callbacks keep on an estimator; not part of what a fit computes.
 BOOKKEEPING = ("_skl_callbacks", "_callback_fit_ctx", "_parent_callback_ctx")
+
+# The end of a fit that was not made by calling fit.
+tear_down = with_callbacks(lambda estimator: None)
 
 OnEpoch = Callable[[RunEpoch], bool]
 

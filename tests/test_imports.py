@@ -42,12 +42,16 @@ MAY_IMPORT = {
         *("_reading", "_runs", "_scaling", "_state", "_step", "_together", "_train"),
     },
     "_estimator": {"numpy", "scipy", "sklearn", "_base", "_export"},
+    "_candidates": {
+        *("joblib", "sklearn", "_base", "_callbacks", "_parameters", "_together"),
+    },
+    "_search": {"joblib", "sklearn", "_callbacks", "_candidates"},
     "datasets": {"numpy", "sklearn", "datasets"},
-    "__init__": {"_estimator", "datasets", "nn"},
+    "__init__": {"_estimator", "_search", "datasets", "nn"},
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "itertools", "math"),
-    *("numbers", "typing", "warnings"),
+    *("numbers", "time", "typing", "warnings"),
 }
 
 
