@@ -67,7 +67,7 @@ class Minibatches:
         n_outputs: int,
         factor: float,
     ) -> None:
-        self.rows, self.target, self.index = rows, target, index
+        self.step, self.rows, self.target, self.index = step, rows, target, index
         self.shuffle, self.generators = schedule.shuffle, generators
         self.weight, self.factor = weight, factor
         self.n_batches = count_batches(len(index[0]), schedule.batch_size)
@@ -164,6 +164,7 @@ class Minibatches:
                 tensors = [t.unflatten(0, (-1, n)) for t in tensors]
             z, a, d = (tuple(t[..., :n, :] for t in work) for work in self.work)
             x, y, w, output = tensors
-            batch = Batch(x, y, w, self.ones[..., :n], output, z, a, d)
+            members = self.step.members(x, a, [*z, output])
+            batch = Batch(x, y, w, self.ones[..., :n], output, z, a, d, members)
             self._views[start, stop] = batch
         return batch

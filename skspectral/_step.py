@@ -3,9 +3,13 @@
 The hot path of the package. Every buffer is allocated once; a step is some twenty calls
 of torch kernels and nothing else. Weights are kept as ``(in, out)``, the transpose of
 the module's ``(out, in)``: the products with ten columns that tables lead to run three
-times faster that way. A single network drops the axis of networks, since a matrix
-product is faster than a batch of one. In a batch, layers that narrow keep the module's
-order: with one output their products run up to ten times faster.
+times faster that way. Layers that narrow keep the module's order: with few outputs it
+is theirs that runs up to five times faster. A single network drops the axis of
+networks, since a matrix product is faster than a batch of one.
+
+On a CPU a network trains bit by bit as it would alone: a product of a batch is that of
+its members, but where a layer has one output; there the members are multiplied one by
+one.
 """
 
 import math
@@ -22,6 +26,7 @@ from skspectral.nn import SpectralMLP
 __all__ = ["Adam", "Batch", "Parameters", "Step"]
 
 aten = torch.ops.aten
+ALIGNMENT = 64  # numbers; the widest loops of torch's kernels take that many at once
 
 
 class Activation(NamedTuple):
@@ -75,8 +80,7 @@ class Parameters:
         like = network.layers[0].phi
         self.n_runs = like.shape[0]
         self.flipped = [
-            self.n_runs > 1 and layer.out_features < layer.in_features
-            for layer in network.layers
+            1 < layer.out_features < layer.in_features for layer in network.layers
         ]
         self.slots: dict[tuple[int, str], slice] = {}  # where the trained ones live
         self.frozen: dict[tuple[int, str], Tensor] = {}
@@ -109,12 +113,11 @@ class Parameters:
                 values.append(flat)
                 strength = torch.as_tensor(alpha, dtype=like.dtype, device=like.device)
                 alphas.append(strength.reshape(-1, 1).expand_as(flat))
-        if values:
-            self.trained = torch.cat(values, 1)
-            self.alphas = torch.cat(alphas, 1)
-        else:
-            self.trained = like.new_zeros(self.n_runs, 0)
-            self.alphas = self.trained.clone()
+        # Rows of whole vector registers: what a kernel does to a remainder may round
+        # differently, and would let a run feel its place in the batch.
+        rest = like.new_zeros(self.n_runs, -start % ALIGNMENT)
+        self.trained = torch.cat([*values, rest], 1)
+        self.alphas = torch.cat([*alphas, rest], 1)
 
     def _from_module(self, index: int, name: str) -> Tensor | None:
         value = getattr(self.network.layers[index], name)
@@ -181,6 +184,8 @@ class Batch(NamedTuple):
     z: tuple[Tensor, ...]  # by hidden layer (*K, b, h)
     a: tuple[Tensor, ...]
     d: tuple[Tensor, ...]  # by layer, gradient at its pre-activations
+    # By layer: input and output of each member, where they are multiplied one by one.
+    members: tuple[list[tuple[Tensor, Tensor]] | None, ...]
 
 
 class _Layer:
@@ -193,6 +198,7 @@ class _Layer:
         self.phi = phi
         self.gate_kind = rule.gate
         self.spread: Callable  # d (*K, b, out), weight (*K, out, in) -> (*K, b, in)
+        self.members: list[Any] | None = None  # weight and bias of each
         self.flipped = parameters.flipped[index]
         self.bias = _row(parameters.value(index, "bias"))
         # Where a gradient is not wanted it is None. Products are written to contiguous
@@ -227,8 +233,10 @@ class _Layer:
 
     def _like_phi(self, *, own: bool = False) -> Tensor:
         """Contiguous buffer in the order of phi: its gradient's slot where that is."""
-        if not own and self.g_phi is not None and self.g_phi.is_contiguous():
-            return self.g_phi
+        if not own and self.g_phi is not None:
+            kept = self.g_phi.mT if self.flipped else self.g_phi
+            if kept.is_contiguous():
+                return self.g_phi
         *axis, n_in, n_out = self.phi.shape
         if self.flipped:
             return self.phi.new_empty(*axis, n_out, n_in).mT
@@ -298,10 +306,14 @@ class Step:
         self.single = parameters.n_runs == 1
         self.matmul = torch.mm if self.single else torch.bmm
         self.addmm = torch.addmm if self.single else torch.baddbmm
+        on_cpu = self.gradient.device.type == "cpu"
         for layer in self.layers:
-            # the product of a column and a row is a product of elements
             one = layer.phi.shape[-1] == 1
+            # The product of a column and a row is a product of elements.
             layer.spread = torch.mul if one else self.matmul
+            if one and on_cpu and not self.single:
+                bias = layer.bias if layer.bias is not None else [None] * len(layer.phi)
+                layer.members = list(zip(layer.weight, bias, strict=True))
 
     def buffers(self, n_rows: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Work space of a minibatch of n_rows: z, a and d, see Batch."""
@@ -313,8 +325,26 @@ class Step:
         d = [like.new_empty(*axis, n_rows, width) for width in widths]
         return z, a, d
 
-    def _affine(self, layer: _Layer, x: Tensor, out: Tensor) -> None:
-        if layer.bias is None:
+    def members(
+        self, x: Tensor, a: Sequence[Tensor], out: Sequence[Tensor]
+    ) -> tuple[list[tuple[Tensor, Tensor]] | None, ...]:
+        """Field of a Batch with inputs x, activations a and pre-activations out."""
+        inputs = [x, *a]
+        return tuple(
+            None if layer.members is None else list(zip(inputs[i], out[i], strict=True))
+            for i, layer in enumerate(self.layers)
+        )
+
+    def _affine(self, layer: _Layer, x: Tensor, out: Tensor, members: Any) -> None:
+        if members is not None:
+            for (weight, bias), (own_x, own_out) in zip(
+                layer.members or (), members, strict=True
+            ):
+                if bias is None:
+                    torch.mm(own_x, weight, out=own_out)
+                else:
+                    torch.addmm(bias, own_x, weight, out=own_out)
+        elif layer.bias is None:
             self.matmul(x, layer.weight, out=out)
         else:
             self.addmm(layer.bias, x, layer.weight, out=out)
@@ -326,12 +356,14 @@ class Step:
         inputs = [x]
         for layer in self.gated:
             layer.refresh()
-        for layer, z, a in zip(layers, batch.z, batch.a, strict=False):
-            self._affine(layer, x, z)
+        for layer, z, a, m in zip(
+            layers, batch.z, batch.a, batch.members, strict=False
+        ):
+            self._affine(layer, x, z, m)
             forward(z, a)
             inputs.append(a)
             x = a
-        self._affine(layers[-1], x, batch.output)
+        self._affine(layers[-1], x, batch.output, batch.members[-1])
         self.loss.gradient(batch.output, batch.y, batch.row_factor, batch.d[-1])
         for index in range(len(layers) - 1, 0, -1):
             layer, d, below = layers[index], batch.d[index], batch.d[index - 1]
@@ -373,7 +405,7 @@ class Adam:
         self.t = 0
 
     def step(self, gradient: Tensor, rate: float | Tensor) -> None:
-        """Move the parameters; `rate` is a number, or one per network, (K, 1)."""
+        """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
         self.t += 1
         bias2 = math.sqrt(1 - self.BETA2**self.t)
         scale = -bias2 / (1 - self.BETA1**self.t)
@@ -383,9 +415,9 @@ class Adam:
         torch.sqrt(square, out=scratch).add_(self.EPS * bias2)
         if isinstance(rate, float):
             self.parameters.addcdiv_(mean, scratch, value=scale * rate)
-        else:
-            torch.div(mean, scratch, out=scratch)
-            self.parameters.addcmul_(scratch, rate, value=scale)
+        else:  # the same operations in the same order
+            torch.div(mean * (scale * rate).to(mean), scratch, out=scratch)
+            self.parameters.add_(scratch)
 
     def on(self, parameters: Tensor) -> "Adam":
         """The same state, moving these parameters."""

@@ -285,10 +285,9 @@ class _Group:
                 height = self._decay(torch.tensor(begin / n_epochs))
                 factor = height * (1 - (t - begin) / length)
             columns.append(float(self.table.learning_rate[k]) * factor)
-        if len(columns) == 1:
+        if all(torch.equal(column, columns[0]) for column in columns):
             return columns[0].tolist()
-        rates = torch.stack(columns, 1)[:, :, None]
-        return rates.to(self.step.gradient)
+        return torch.stack(columns, 1)[:, :, None].to(self.step.gradient.device)
 
     def _decay(self, t: Tensor) -> Tensor:
         if self.schedule.decay == "linear":

@@ -57,7 +57,8 @@ def closed_form(network, rules, loss, x, y, row_weight):
     ones = x.new_ones(n_runs, 1, n_rows)
     factor = step.loss.factor(network.sizes[-1])
     tensors = (x, y, row_weight[..., None] * factor, ones, output)
-    step(Batch(*map(squeeze, tensors), z, a, d))
+    x, _, _, _, output = tensors = [squeeze(t) for t in tensors]
+    step(Batch(*tensors, z, a, d, step.members(x, a, [*z, output])))
     gradients = {}
     for index, name in parameters.slots:
         value = parameters.view(step.gradient, index, name)
