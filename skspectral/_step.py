@@ -80,7 +80,9 @@ class Parameters:
         like = network.layers[0].phi
         self.n_runs = like.shape[0]
         self.flipped = [
-            1 < layer.out_features < layer.in_features for layer in network.layers
+            (layer.out_features > 1 or self.n_runs > 1)
+            and layer.out_features < layer.in_features
+            for layer in network.layers
         ]
         self.slots: dict[tuple[int, str], slice] = {}  # where the trained ones live
         self.frozen: dict[tuple[int, str], Tensor] = {}
@@ -313,7 +315,8 @@ class Step:
             layer.spread = torch.mul if one else self.matmul
             if one and on_cpu and not self.single:
                 bias = layer.bias if layer.bias is not None else [None] * len(layer.phi)
-                layer.members = list(zip(layer.weight, bias, strict=True))
+                columns = layer.weight.flatten(1).unsqueeze(-1)
+                layer.members = list(zip(columns, bias, strict=True))
 
     def buffers(self, n_rows: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Work space of a minibatch of n_rows: z, a and d, see Batch."""
