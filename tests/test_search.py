@@ -1,0 +1,275 @@
+"""A search is GridSearchCV, only faster."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skspectral import (
+    SpectralGridSearchCV,
+    SpectralMLPClassifier,
+    SpectralMLPRegressor,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
+QUICK = {"hidden_layer_sizes": 6, "max_iter": 8, "random_state": 0}
+DOUBLE = {**QUICK, "dtype": "float64"}
+
+
+def both(estimator, grid, X, y, *, fit=None, **options):
+    """The same search by scikit-learn and by ours."""
+    pair = [
+        kind(clone(estimator), grid, **options)
+        for kind in (GridSearchCV, SpectralGridSearchCV)
+    ]
+    return [search.fit(X, y, **(fit or {})) for search in pair]
+
+
+def assert_equal_results(expected, found, atol=1e-9):
+    assert set(found.cv_results_) == set(expected.cv_results_)
+    assert found.cv_results_["params"] == expected.cv_results_["params"]
+    for key, value in expected.cv_results_.items():
+        if "time" in key or key.startswith(("param", "rank")):
+            continue  # ranks of equal scores hang on rounding
+        np.testing.assert_allclose(found.cv_results_[key], value, atol=atol)
+
+
+CASES = {
+    "regressor": (
+        SpectralMLPRegressor(**DOUBLE),
+        {
+            "hidden_layer_sizes": [4, (6, 3)],
+            "alpha": [1e-4, 1e-1],
+            "learning_rate_init": [1e-2, 3e-3],
+            "alpha_phi": [None, 0.0],
+        },
+        {"return_train_score": True},
+    ),
+    "classifier": (
+        SpectralMLPClassifier(**DOUBLE, early_stopping=True),
+        [
+            {"class_weight": [None, "balanced"], "alpha": [1e-3, 1e-1]},
+            {"gate": ["in", "both"], "random_state": [0, 1]},
+        ],
+        {"scoring": "neg_log_loss", "cv": 3},
+    ),
+    "pipeline": (
+        make_pipeline(
+            PolynomialFeatures(include_bias=False), SpectralMLPRegressor(**DOUBLE)
+        ),
+        [
+            {
+                "polynomialfeatures__degree": [1, 2],
+                "spectralmlpregressor__alpha": [1e-3, 1e-1],
+            },
+            {"polynomialfeatures": [PolynomialFeatures(2, interaction_only=True)]},
+        ],
+        {"scoring": ["r2", "neg_mean_absolute_error"], "refit": "r2", "cv": 3},
+    ),
+    "last step": (
+        make_pipeline(StandardScaler(), Ridge()),
+        {"ridge": [Ridge(10), SpectralMLPRegressor(**DOUBLE)]},
+        {"cv": ShuffleSplit(3, random_state=0)},
+    ),
+    "not spectral": (Ridge(), {"alpha": [0.1, 1.0]}, {}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_results_are_those_of_grid_search(name):
+    estimator, grid, options = CASES[name]
+    load = load_iris if name == "classifier" else load_diabetes
+    X, y = load(return_X_y=True)
+    expected, found = both(estimator, grid, X, y, **options)
+    if name in (
+        "last step",
+        "pipeline",
+    ):  # compared by repr: estimators are never equal
+        for search in (expected, found):
+            search.cv_results_["params"] = repr(search.cv_results_["params"])
+    assert_equal_results(expected, found)
+    assert repr(found.best_params_) == repr(expected.best_params_)
+    assert found.best_index_ == expected.best_index_
+    np.testing.assert_allclose(found.predict(X), expected.predict(X), atol=1e-9)
+
+
+def test_a_regression_is_equal_bit_by_bit_in_float32():
+    X, y = load_diabetes(return_X_y=True)
+    grid = {"alpha": [1e-4, 1e-2, 1.0], "learning_rate_init": [1e-2, 1e-3]}
+    wide = {**QUICK, "hidden_layer_sizes": 32, "max_iter": 40}
+    model = SpectralMLPRegressor(**wide)
+    # Minibatches of unequal size are filled up with rows of weight 0: equal to rounding.
+    expected, found = both(model, grid, X[:400], y[:400])
+    assert_equal_results(expected, found, atol=1e-12)
+
+
+def test_two_processes_give_the_same():
+    X, y = load_diabetes(return_X_y=True)
+    grid = {"hidden_layer_sizes": [4, 6], "alpha": [1e-4, 1e-1]}
+    alone = SpectralGridSearchCV(SpectralMLPRegressor(**DOUBLE), grid).fit(X, y)
+    shared = clone(alone).set_params(n_jobs=2).fit(X, y)
+    assert_equal_results(alone, shared)
+
+
+def mixed_frame():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, 120),
+            "income": rng.lognormal(10, 1, 120),
+            "city": rng.choice(["Rome", "Ulm", "Oslo"], 120),
+        }
+    )
+    y = np.where((X["city"] == "Ulm") | (X["age"] > 60), "yes", "no")
+    return X, y
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0], ids=["dense", "sparse"])
+def test_a_mixed_frame_in_a_pipeline(threshold):
+    X, y = mixed_frame()
+    columns = make_column_transformer(
+        (OneHotEncoder(), ["city"]),
+        remainder=StandardScaler(),
+        sparse_threshold=threshold,
+    )
+    pipeline = make_pipeline(columns, SpectralMLPClassifier(**DOUBLE))
+    grid = {"spectralmlpclassifier__alpha": [1e-3, 1e-1]}
+    expected, found = both(pipeline, grid, X, y, cv=3)
+    assert_equal_results(expected, found)
+    assert list(found.feature_names_in_) == list(X.columns)
+
+
+def test_sparse_rows_of_several_folds():
+    X, y = load_iris(return_X_y=True)
+    X = sparse.csr_array(np.where(X > 3, X, 0.0))
+    model = SpectralMLPClassifier(**DOUBLE)
+    assert_equal_results(*both(model, {"alpha": [1e-3, 1e-2]}, X, y))
+
+
+class Counting(TransformerMixin, BaseEstimator):
+    """Counts its fits."""
+
+    fits = 0
+
+    def __init__(self, shift=0.0):
+        self.shift = shift
+
+    def fit(self, X, y=None):
+        type(self).fits += 1
+        return self
+
+    def transform(self, X):
+        return X + self.shift
+
+
+def test_steps_before_the_network_are_fitted_once_a_fold():
+    X, y = load_diabetes(return_X_y=True)
+    pipeline = make_pipeline(Counting(), SpectralMLPRegressor(**QUICK))
+    grid = {
+        "spectralmlpregressor__alpha": [1e-3, 1e-2],
+        "spectralmlpregressor__hidden_layer_sizes": [3, 4],
+        "counting__shift": [0.0, 1.0],
+    }
+    Counting.fits = 0
+    SpectralGridSearchCV(pipeline, grid, cv=3, refit=False).fit(X, y)
+    assert Counting.fits == 3 * 2
+
+
+def test_a_candidate_that_fails_does_not_stop_the_others():
+    X, y = load_diabetes(return_X_y=True)
+    grid = {"alpha": [1e-3, -1.0], "learning_rate_init": [1e-2, 1e30]}
+    search = SpectralGridSearchCV(SpectralMLPRegressor(**QUICK), grid, error_score=-7)
+    with pytest.warns(FitFailedWarning, match="15 fits failed"):
+        search.fit(X, y)
+    scores = search.cv_results_["mean_test_score"]
+    assert (scores[1:] == -7).all()
+    assert scores[0] > -7
+    plain = GridSearchCV(SpectralMLPRegressor(**QUICK), {"alpha": [1e-3]}).fit(X, y)
+    np.testing.assert_allclose(scores[0], plain.best_score_)
+    search.set_params(error_score="raise", param_grid={"alpha": [1e-3, -1.0]})
+    with pytest.raises(ValueError, match="`alpha` must be"):
+        search.fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_steps_that_fail_are_told():
+    X, y = load_diabetes(return_X_y=True)
+    pipeline = make_pipeline(Counting(), SpectralMLPRegressor(**QUICK))
+    grid = {"counting__shift": [0.0, None]}
+    with pytest.warns(FitFailedWarning, match="5 fits failed"):
+        search = SpectralGridSearchCV(pipeline, grid).fit(X, y)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
+
+
+def test_weights_reach_the_fits():
+    X, y = load_diabetes(return_X_y=True)
+    weight = np.random.default_rng(0).uniform(size=len(y)) * (np.arange(len(y)) % 3 > 0)
+    grid = {"alpha": [1e-3, 1e-1]}
+    model = SpectralMLPRegressor(**DOUBLE)
+    expected, found = both(model, grid, X, y, fit={"sample_weight": weight})
+    assert_equal_results(expected, found)
+    plain = SpectralGridSearchCV(model, grid).fit(X, y)
+    assert plain.best_score_ != found.best_score_
+
+
+def test_metadata_are_routed():
+    X, y = load_diabetes(return_X_y=True)
+    weight = np.random.default_rng(0).uniform(size=len(y))
+    groups = np.arange(len(y)) % 7
+    with config_context(enable_metadata_routing=True):
+        model = SpectralMLPRegressor(**DOUBLE).set_fit_request(sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        pipeline = make_pipeline(StandardScaler(), model)
+        pipeline[0].set_fit_request(sample_weight=True)
+        fit = {"sample_weight": weight, "groups": groups}
+        grid = {"spectralmlpregressor__alpha": [1e-3, 1e-1]}
+        assert_equal_results(*both(pipeline, grid, X, y, fit=fit, cv=GroupKFold(3)))
+
+
+def test_no_fit_at_all_is_an_error():
+    X, y = load_diabetes(return_X_y=True)
+    search = SpectralGridSearchCV(SpectralMLPRegressor(), {"alpha": [1e-3]}, cv=[])
+    with pytest.raises(ValueError, match="needs a candidate and a split"):
+        search.fit(X, y)
+
+
+def test_threads_are_left_alone():
+    X, y = load_diabetes(return_X_y=True)
+    before = torch.get_num_threads(), torch.random.get_rng_state()
+    SpectralGridSearchCV(SpectralMLPRegressor(**QUICK), {"alpha": [1e-3]}).fit(X, y)
+    assert torch.get_num_threads() == before[0]
+    assert torch.equal(torch.random.get_rng_state(), before[1])
+
+
+SMALL = {"hidden_layer_sizes": 4, "max_iter": 30, "random_state": 0}
+SEARCHES = [
+    SpectralGridSearchCV(SpectralMLPRegressor(**SMALL), {"alpha": [1e-3, 1e-2]}, cv=2),
+    SpectralGridSearchCV(SpectralMLPClassifier(**SMALL), {"alpha": [1e-3, 1e-2]}, cv=2),
+]
+
+
+def expected_failures(search):
+    if is_classifier(search):
+        return {}
+    # As scikit-learn expects of GridSearchCV.
+    return {"check_supervised_y_2d": "DataConversionWarning not caught"}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+@pytest.mark.filterwarnings("ignore:Scoring failed")
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+@parametrize_with_checks(SEARCHES, expected_failed_checks=expected_failures)
+def test_check_estimator(estimator, check):
+    check(estimator)
