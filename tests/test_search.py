@@ -109,7 +109,7 @@ def test_a_regression_is_equal_bit_by_bit_in_float32():
     grid = {"alpha": [1e-4, 1e-2, 1.0], "learning_rate_init": [1e-2, 1e-3]}
     wide = {**QUICK, "hidden_layer_sizes": 32, "max_iter": 40}
     model = SpectralMLPRegressor(**wide)
-    # Minibatches of unequal size are filled up with rows of weight 0: equal to rounding.
+    # 320 rows a fold: a smaller last minibatch is filled up, and equal to rounding.
     expected, found = both(model, grid, X[:400], y[:400])
     assert_equal_results(expected, found, atol=1e-12)
 
