@@ -2,6 +2,7 @@
 
 from skspectral import datasets, nn
 from skspectral._estimator import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._inputs import null_importances
 from skspectral._search import SpectralGridSearchCV
 
 __all__ = [
@@ -10,4 +11,5 @@ __all__ = [
     "SpectralMLPRegressor",
     "datasets",
     "nn",
+    "null_importances",
 ]

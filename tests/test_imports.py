@@ -45,9 +45,12 @@ MAY_IMPORT = {
     "_candidates": {
         *("joblib", "sklearn", "_base", "_callbacks", "_parameters", "_together"),
     },
+    "_inputs": {
+        *("numpy", "scipy", "sklearn", "_base", "_parameters", "_together"),
+    },
     "_search": {"joblib", "sklearn", "_callbacks", "_candidates"},
     "datasets": {"numpy", "sklearn", "datasets"},
-    "__init__": {"_estimator", "_search", "datasets", "nn"},
+    "__init__": {"_estimator", "_inputs", "_search", "datasets", "nn"},
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "itertools", "math"),
