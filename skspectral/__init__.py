@@ -2,5 +2,12 @@
 
 from skspectral import datasets, nn
 from skspectral._estimator import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._pruner import SpectralPruner
 
-__all__ = ["SpectralMLPClassifier", "SpectralMLPRegressor", "datasets", "nn"]
+__all__ = [
+    "SpectralMLPClassifier",
+    "SpectralMLPRegressor",
+    "SpectralPruner",
+    "datasets",
+    "nn",
+]

@@ -25,20 +25,23 @@ MAY_IMPORT = {
     "_export": {"numpy", "sklearn", "torch", "nn"},
     "_pruning": {"numpy", "sklearn", "torch", "nn", "_relevance", "_runs", "_state"},
     "_fitted": {
-        *("numpy", "sklearn", "torch", "_export", "_pruning", "_relevance", "_runs"),
-        "_state",
+        *("numpy", "sklearn", "torch", "nn", "_export", "_pruning", "_relevance"),
+        *("_runs", "_state"),
     },
     "_base": {
         *("numpy", "sklearn", "torch", "_fit", "_fitted", "_objective", "_parameters"),
         *("_runs", "_scaling", "_state", "_step", "_train"),
     },
     "_estimator": {"numpy", "scipy", "sklearn", "_base", "_export"},
+    "_cuts": {"numpy", "sklearn", "_parameters", "_pruning"},
+    "_report": set(),
+    "_pruner": {"numpy", "sklearn", "_cuts", "_parameters", "_pruning", "_report"},
     "datasets": {"numpy", "sklearn", "datasets"},
-    "__init__": {"_estimator", "datasets", "nn"},
+    "__init__": {"_estimator", "_pruner", "datasets", "nn"},
 }
 STANDARD = {
-    *("collections", "copy", "dataclasses", "itertools", "math", "numbers", "typing"),
-    "warnings",
+    *("collections", "copy", "dataclasses", "html", "inspect", "itertools", "math"),
+    *("numbers", "typing", "warnings"),
 }
 
 
