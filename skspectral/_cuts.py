@@ -119,7 +119,7 @@ def candidate_cuts(widths: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def cross_validate_cuts(
-    estimator, X, y, cuts, cv, scorer, routed, *, relevance, frozen
+    estimator, X, y, cuts, cv, scorer, routed, *, rule, relevance, frozen
 ) -> np.ndarray:
     """Score of each cut on the test rows of each fold, (n_cuts, n_folds).
 
@@ -135,7 +135,8 @@ def cross_validate_cuts(
     Raises
     ------
     ValueError
-        For fewer rows than folds, or a score that is not finite.
+        For fewer rows than folds, a single fold where a standard error is asked for,
+        or a score that is not finite.
     """
     X, y = indexable(X, y)
     n_rows = _num_samples(X)
@@ -144,6 +145,11 @@ def cross_validate_cuts(
         raise ValueError(
             "`max_loss` needs a row for each of the folds at least; got "
             f"{n_rows} rows and {n_folds} folds. Lower `cv`, or cut by `threshold`."
+        )
+    if rule == "one_standard_error" and n_folds < 2:
+        raise ValueError(
+            f"a standard error needs two folds at least; got {n_folds} from `cv`. Let "
+            "`cv` split more often, or take rule='absolute'."
         )
     scores = []
     for train, test in cv.split(X, y, **routed.splitter.split):

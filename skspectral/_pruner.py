@@ -300,14 +300,10 @@ class SpectralPruner(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             cv,
             scorer,
             routed,
+            rule=self.rule,
             relevance=self.relevance,
             frozen=frozen,
         )
-        if self.rule != "absolute" and scores.shape[1] < 2:
-            raise ValueError(
-                "a standard error needs two folds at least; got one split from "
-                f"cv={self.cv!r}. Raise `cv`, or take rule='absolute'."
-            )
         return {"n_nodes": cuts, "scores": scores, "mean_score": scores.mean(axis=1)}
 
     def _route(self, scorer, parameters) -> Bunch:
