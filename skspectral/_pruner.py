@@ -332,7 +332,8 @@ class SpectralPruner(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         parts = {"estimator": inner, "scorer": scorer, "splitter": self.cv}
         callees = {"estimator": "fit", "scorer": "score", "splitter": "split"}
         for name, part in parts.items():
-            # A Pipeline asks for fit_transform of a step in its middle.
+            # Of a step in its middle a Pipeline of scikit-learn < 1.9 asks by the name
+            # fit_transform only.
             mapping = MethodMapping()
             for caller in ("fit", "fit_transform"):
                 mapping.add(caller=caller, callee=callees[name])

@@ -431,8 +431,11 @@ def test_scoring_says_what_a_loss_is():
 def test_folds_cut_the_weights_but_not_the_validation_rows(scoring):
     weight = np.random.default_rng(1).random(60)
     weight[::4] = 0
-    X_val, y_val = X + 0.1, Y  # as many rows as X: the case that is easily mistaken
+    # As many rows as X: the case that is easily mistaken. Noise: the fit stops early.
+    rng = np.random.default_rng(2)
+    X_val, y_val = rng.normal(size=(60, 3)), rng.normal(size=60)
     estimator = SpectralMLPRegressor(**QUICK, early_stopping=True)
+    estimator.set_params(max_iter=100, n_iter_no_change=3)
     pruner = SpectralPruner(estimator, max_loss=0.1, cv=2, scoring=scoring)
     pruner.fit(X, Y, sample_weight=weight, X_val=X_val, y_val=y_val)
     for k, (train, test) in enumerate(KFold(2).split(X)):
@@ -482,6 +485,9 @@ def test_routed_metadata_reach_the_estimator():
     weighted = expected.score(X, Y, weight)
     assert pruner.score(X, Y, sample_weight=weight) == weighted
     assert pruner.report_[1]["score"] == weighted != expected.score(X, Y)
+    pruner.estimator.set_score_request(sample_weight=None)
+    with pytest.raises(ValueError, match="not explicitly set as requested or not"):
+        pruner.score(X, Y, sample_weight=weight)
 
 
 @sklearn.config_context(enable_metadata_routing=True)
@@ -574,6 +580,11 @@ GOOD = SpectralMLPRegressor(**QUICK)
         (None, {}, "`estimator` must be .*got None"),
         (FrozenEstimator(GOOD), {}, "(?s)must hold a fitted .*not fitted yet. Fit it"),
         (SpectralMLPRegressor(alpha=-1), {}, "`alpha` must be .*got alpha=-1"),
+        (
+            SpectralMLPRegressor(hidden_layer_sizes="wide"),
+            {},
+            "`hidden_layer_sizes` mu",
+        ),
         (
             SpectralMLPRegressor(**QUICK, gate="both"),
             {},
@@ -670,6 +681,8 @@ def test_a_frozen_estimator_is_judged_as_it_was_fitted(deep):
     changed = copy.deepcopy(deep).set_params(hidden_layer_sizes=(99, 99))
     with pytest.raises(ValueError, match=r"width of the layer, \(12, 6\)"):
         SpectralPruner(FrozenEstimator(changed), n_nodes=99).fit(X, Y)
+    pruner = SpectralPruner(FrozenEstimator(changed), max_loss=0.0, cv=2).fit(X, Y)
+    assert pruner.cut_results_["n_nodes"][-1] == (12, 6)
     both = SpectralMLPRegressor(**QUICK, gate="both").fit(X, Y)
     with pytest.raises(ValueError, match="got gate='both'"):
         SpectralPruner(FrozenEstimator(both)).fit(X, Y)
