@@ -17,8 +17,9 @@ __all__ = [
     "accepts_weight",
     "candidate_cuts",
     "check_pruner",
-    "cross_validate_cuts",
+    "choose_cut",
     "smallest_allowed",
+    "split_rows",
 ]
 
 N_CANDIDATES = 20
@@ -106,41 +107,32 @@ def check_pruner(pruner, widths: tuple[int, ...]) -> None:
     )
 
 
-def candidate_cuts(widths: tuple[int, ...]) -> list[tuple[int, ...]]:
+def candidate_cuts(
+    widths: tuple[int, ...], core: tuple[int, ...] | None = None
+) -> list[tuple[int, ...]]:
     """Numbers of nodes to try, by hidden layer: a geometric grid up to `widths`.
 
-    The grid is that of the widest layer; the others keep the same fraction.
+    The grid is that of the widest layer; the others keep the same fraction. `core` is
+    one candidate more. Sorted by their sum.
     """
     widest = max(widths)
     grid = np.unique(np.geomspace(1, widest, N_CANDIDATES).round().astype(int))
-    return [
+    cuts = {
         tuple(max(1, round(int(n) / widest * width)) for width in widths) for n in grid
-    ]
+    }
+    return sorted(cuts | {core or widths}, key=lambda cut: (sum(cut), cut))
 
 
-def cross_validate_cuts(
-    estimator, X, y, cuts, cv, scorer, routed, *, rule, relevance, frozen
-) -> np.ndarray:
-    """Score of each cut on the test rows of each fold, (n_cuts, n_folds).
-
-    Parameters
-    ----------
-    estimator : estimator
-        Cloned and trained on the training rows of each fold, unless `frozen`.
-    cuts : list of tuple of int
-        From the smallest to the uncut network.
-    routed : Bunch
-        ``estimator.fit``, ``splitter.split`` and ``scorer.score``: who gets what.
+def split_rows(cv, X, y, parameters, *, rule) -> list:
+    """Training and test rows of each fold.
 
     Raises
     ------
     ValueError
-        For fewer rows than folds, a single fold where a standard error is asked for,
-        or a score that is not finite.
+        For fewer rows than folds, or a single fold where a standard error is asked for.
     """
     X, y = indexable(X, y)
-    n_rows = _num_samples(X)
-    n_folds = cv.get_n_splits(X, y, **routed.splitter.split)
+    n_rows, n_folds = _num_samples(X), cv.get_n_splits(X, y, **parameters)
     if n_rows < n_folds:
         raise ValueError(
             "`max_loss` needs a row for each of the folds at least; got "
@@ -151,31 +143,92 @@ def cross_validate_cuts(
             f"a standard error needs two folds at least; got {n_folds} from `cv`. Let "
             "`cv` split more often, or take rule='absolute'."
         )
-    scores = []
-    for train, test in cv.split(X, y, **routed.splitter.split):
-        fitted = estimator
-        if not frozen:
+    return list(cv.split(X, y, **parameters))
+
+
+def choose_cut(
+    large, estimator, X, y, folds, scorer, routed, *, max_loss, rule, relevance
+) -> dict:
+    """The smallest cut that is allowed, with the scores that say so.
+
+    Parameters
+    ----------
+    large : estimator
+        The network to cut, fitted.
+    estimator : estimator or None
+        Cloned and trained on the training rows of each fold. None scores `large`.
+    folds : list of (training rows, test rows)
+    routed : Bunch
+        ``estimator.fit`` and ``scorer.score``: who gets what.
+
+    Returns
+    -------
+    dict
+        The attribute `cut_results_` of the pruner.
+
+    Raises
+    ------
+    ValueError
+        For a score that is not finite.
+    """
+    X, y = indexable(X, y)
+    widths = large._state().sizes[1:-1]
+
+    def scores_of(network, cuts, rows):
+        X_rows, y_rows = _safe_indexing(X, rows), _safe_indexing(y, rows)
+        parameters = _of_rows(X, routed.scorer.score, rows)
+        scores = []
+        for cut in cuts:
+            # Without merging: it costs more than a score, and hardly moves it.
+            small = network
+            if cut != widths:
+                small = network.prune(n_nodes=cut, relevance=relevance, merge=False)
+            scores.append(float(scorer(small, X_rows, y_rows, **parameters)))
+        return np.array(scores)
+
+    cuts, columns, networks = candidate_cuts(widths, large.core_sizes_), [], []
+    for train, test in folds:
+        network = large
+        if estimator is not None:
             parameters = _of_rows(X, routed.estimator.fit, train)
-            fitted = clone(estimator).fit(
+            network = clone(estimator).fit(
                 _safe_indexing(X, train), _safe_indexing(y, train), **parameters
             )
-        X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
-        parameters = _of_rows(X, routed.scorer.score, test)
-        # Without merging: it costs more than a score, and hardly moves it.
-        networks = [
-            fitted.prune(n_nodes=cut, relevance=relevance, merge=False)
-            for cut in cuts[:-1]
-        ]
-        scores.append(
-            [scorer(e, X_test, y_test, **parameters) for e in (*networks, fitted)]
-        )
-        if not np.isfinite(scores[-1]).all():
+        networks.append(network)
+        columns.append(scores_of(network, cuts, test))
+        if not np.isfinite(columns[-1]).all():
             raise ValueError(
                 "`max_loss` needs a finite score on every fold; got "
-                f"{scores[-1][-1]} on fold {len(scores)}, of {len(test)} rows. Lower "
-                "`cv`, so that folds have more rows, or choose another `scoring`."
+                f"{columns[-1].min()} on fold {len(columns)}, of {len(test)} rows. "
+                "Lower `cv`, so that folds have more rows, or choose another `scoring`."
             )
-    return np.array(scores, dtype=np.float64).T
+    scores = np.stack(columns, axis=1)
+    mean = scores.mean(axis=1)
+    index, lowest = smallest_allowed(scores, max_loss=max_loss, rule=rule)
+    chosen_on_folds = cuts[index]
+    if estimator is not None:
+        # The core of `large` may have more nodes than those of the folds, which saw
+        # fewer rows; their number would then cut nodes that are alive.
+        losses = [
+            np.diff(scores_of(network, [cuts[index], widths], train))[0]
+            for network, (train, _) in zip(networks, folds, strict=True)
+        ]
+        allowed = max(mean[-1] - lowest, float(np.mean(losses)))
+        everyone = np.arange(_num_samples(X))
+        (whole,) = scores_of(large, [widths], everyone)
+        least = whole - allowed - ROUNDING * abs(whole)
+        while cuts[index] != widths:
+            if scores_of(large, [cuts[index]], everyone)[0] >= least:
+                break
+            index += 1
+    return {
+        "n_nodes": cuts,
+        "scores": scores,
+        "mean_score": mean,
+        "lowest_allowed": lowest,
+        "chosen_on_folds": chosen_on_folds,
+        "chosen": cuts[index],
+    }
 
 
 def _of_rows(X, parameters, rows):

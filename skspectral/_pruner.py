@@ -24,10 +24,9 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skspectral._cuts import (
     accepts_weight,
-    candidate_cuts,
     check_pruner,
-    cross_validate_cuts,
-    smallest_allowed,
+    choose_cut,
+    split_rows,
 )
 from skspectral._parameters import check_parameters, hidden_sizes
 from skspectral._pruning import NO_CORE, prune_estimator
@@ -102,7 +101,8 @@ class SpectralPruner(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     cut_results_ : dict
         With `max_loss`: `n_nodes`, a list of tuples from the smallest cut to the
         uncut network; `scores`, ndarray of shape (n_cuts, n_folds); `mean_score` of
-        shape (n_cuts,); `lowest_allowed`, the mean score that was asked for.
+        shape (n_cuts,); `lowest_allowed`, the mean score that was asked for;
+        `chosen_on_folds`, the smallest cut that reaches it; `chosen`, the one made.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -118,12 +118,16 @@ class SpectralPruner(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     `max_loss` tries about twenty numbers of nodes, in geometric steps up to the width
-    of the widest layer; other layers keep the same fraction. In each fold a clone is
-    trained on the training rows and all cuts are scored on the test rows by surgery,
-    without training again and before merging and refitting. The smallest number whose
-    mean score is allowed is kept. A frozen estimator is scored on the folds of the rows
-    given, which should then be rows it was not trained on. The standard error is that
-    of the best mean over the folds, not of paired differences: the rule of [2]_.
+    of the widest layer (other layers keep the same fraction), and the core. In each
+    fold a clone is trained on the training rows and all cuts are scored on the test
+    rows by surgery, without training again and before merging and refitting; the
+    smallest number whose mean score is allowed is chosen. The network of all rows may
+    need more nodes than those of the folds, which saw fewer: the number is raised until
+    that network loses, on its training rows, no more than is allowed, or than the
+    networks of the folds lost on theirs. A frozen estimator is only scored, on the
+    folds of the rows given, which should be rows it was not trained on. The standard
+    error is that of the best mean over the folds, not of paired differences: the rule
+    of [2]_.
 
     Parameters of `fit` go to the estimator; `sample_weight` weighs scores as well, if
     the score takes it, and `groups` goes to `cv`. With metadata routing enabled, each
@@ -209,12 +213,23 @@ class SpectralPruner(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         routed = self._route(scorer, fit_params)
         cut, results = {"threshold": self.threshold, "n_nodes": self.n_nodes}, None
         if self.max_loss is not None:
-            results = self._cross_validate(inner, frozen, X, y, scorer, routed)
-            chosen, results["lowest_allowed"] = smallest_allowed(
-                results["scores"], max_loss=self.max_loss, rule=self.rule
-            )
-            cut["n_nodes"] = results["n_nodes"][chosen]
+            cv = check_cv(self.cv, y, classifier=is_classifier(inner))
+            folds = split_rows(cv, X, y, routed.splitter.split, rule=self.rule)
         large = inner if frozen else clone(inner).fit(X, y, **routed.estimator.fit)
+        if self.max_loss is not None:
+            results = choose_cut(
+                large,
+                None if frozen else inner,
+                X,
+                y,
+                folds,
+                scorer,
+                routed,
+                max_loss=self.max_loss,
+                rule=self.rule,
+                relevance=self.relevance,
+            )
+            cut["n_nodes"] = results["chosen"]
         small, nodes = prune_estimator(
             large,
             X,
@@ -226,8 +241,9 @@ class SpectralPruner(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             refit=self.refit,
         )
         if results is not None:
+            chosen = results["n_nodes"].index(results["chosen"])
             scores = results["mean_score"][[-1, chosen]].tolist()
-            rows = f"test rows of {results['scores'].shape[1]} folds"
+            rows = f"test rows of {len(folds)} folds"
         elif y is not None:
             scores = [
                 float(scorer(e, X, y, **routed.scorer.score)) for e in (large, small)
@@ -287,24 +303,6 @@ class SpectralPruner(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if both:
             raise ValueError(NO_CORE)
         return inner
-
-    def _cross_validate(self, inner, frozen, X, y, scorer, routed) -> dict:
-        cv = check_cv(self.cv, y, classifier=is_classifier(inner))
-        sizes = inner._state().sizes[1:-1] if frozen else None
-        cuts = candidate_cuts(sizes or hidden_sizes(inner.hidden_layer_sizes))
-        scores = cross_validate_cuts(
-            inner,
-            X,
-            y,
-            cuts,
-            cv,
-            scorer,
-            routed,
-            rule=self.rule,
-            relevance=self.relevance,
-            frozen=frozen,
-        )
-        return {"n_nodes": cuts, "scores": scores, "mean_score": scores.mean(axis=1)}
 
     def _route(self, scorer, parameters) -> Bunch:
         """Which parameters of fit go to the estimator, the splitter and the scorer."""

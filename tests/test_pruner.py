@@ -8,7 +8,7 @@ import pytest
 import sklearn
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_friedman1
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -311,6 +311,9 @@ def test_candidates_grow_to_the_whole_network(widths):
     assert len(cuts) <= 20
     assert cuts[0] == (1,) * len(widths)
     assert cuts[-1] == widths
+    with_core = candidate_cuts(widths, tuple(np.maximum(1, np.array(widths) // 7)))
+    assert [c for c in with_core if c in cuts] == cuts
+    assert [sum(c) for c in with_core] == sorted(sum(c) for c in with_core)
     numbers = np.array([max(cut) for cut in cuts])
     assert (np.diff(numbers) > 0).all()
     assert (numbers[1:] / numbers[:-1] <= 2).all()
@@ -353,21 +356,33 @@ def test_the_last_digit_of_a_score_is_no_loss():
 
 
 def by_brute_force(estimator, rows, y, folds, max_loss, rule, relevance):
-    """Scores of every cut on every fold, and the cut that the rule takes."""
+    """Scores of every cut on every fold, and the cut to make."""
+
+    def score(network, cut, k):
+        small = network.prune(n_nodes=cut, merge=False, relevance=relevance)
+        return small.score(rows[k], y[k])
+
+    whole, all_rows = clone(estimator).fit(rows, y), np.arange(len(y))
+    fits = [clone(estimator).fit(rows[train], y[train]) for train, _ in folds]
     widths = estimator.hidden_layer_sizes
-    cuts = candidate_cuts(widths)
-    scores = np.empty((len(cuts), len(folds)))
-    for k, (train, test) in enumerate(folds):
-        fitted = clone(estimator).fit(rows[train], y[train])
-        for i, cut in enumerate(cuts):
-            small = fitted.prune(n_nodes=cut, merge=False, relevance=relevance)
-            scores[i, k] = small.score(rows[test], y[test])
+    cuts = candidate_cuts(widths, whole.core_sizes_)
+    scores = np.array(
+        [[score(f, cut, test) for f, (_, test) in zip(fits, folds)] for cut in cuts]
+    )
     mean = scores.mean(1)
     lowest = mean[-1] - max_loss
     if rule == "one_standard_error":
         best = scores[np.argmax(mean)]
         lowest = best.mean() - np.std(best, ddof=1) / len(folds) ** 0.5 - max_loss
-    return scores, next(c for c, m in zip(cuts, mean) if m >= lowest)
+    on_folds = next(c for c, m in zip(cuts, mean) if m >= lowest)
+    lost = [
+        score(f, widths, train) - score(f, on_folds, train)
+        for f, (train, _) in zip(fits, folds)
+    ]
+    least = score(whole, widths, all_rows) - max(mean[-1] - lowest, np.mean(lost))
+    larger = cuts[cuts.index(on_folds) :]
+    chosen = next(c for c in larger if score(whole, c, all_rows) >= least - 1e-9)
+    return scores, on_folds, chosen
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -383,20 +398,37 @@ def test_max_loss_is_what_brute_force_finds(kind, widths, rule, max_loss, releva
     pruner = SpectralPruner(estimator, cv=3, **chosen_by).fit(rows, y)
     split = (StratifiedKFold if kind is SpectralMLPClassifier else KFold)(3)
     folds = list(split.split(rows, y))
-    scores, chosen = by_brute_force(
+    scores, on_folds, chosen = by_brute_force(
         estimator, rows, y, folds, max_loss, rule, relevance
     )
-    np.testing.assert_allclose(pruner.cut_results_["scores"], scores, rtol=1e-12)
+    results = pruner.cut_results_
+    np.testing.assert_allclose(results["scores"], scores, rtol=1e-12)
+    assert results["chosen_on_folds"] == on_folds
+    assert results["chosen"] == chosen
     assert sum(chosen) < sum(widths)  # else the test says little
-    whole = clone(estimator).fit(rows, y)
-    expected = whole.prune(n_nodes=chosen, relevance=relevance)
-    assert pruner.estimator_.hidden_layer_sizes == expected.hidden_layer_sizes
+    expected = clone(estimator).fit(rows, y).prune(n_nodes=chosen, relevance=relevance)
     np.testing.assert_array_equal(pruner.predict(rows), expected.predict(rows))
-    mean = dict(zip(pruner.cut_results_["n_nodes"], scores.mean(1)))
+    mean = dict(zip(results["n_nodes"], scores.mean(1)))
     before, after = pruner.report_
     assert before["score"] == pytest.approx(mean[widths])
     assert after["score"] == pytest.approx(mean[chosen])
     assert after["scored_on"] == "test rows of 3 folds"
+
+
+def test_living_nodes_survive_where_the_folds_needed_fewer():
+    rows, y = make_friedman1(300, noise=0.5, random_state=0)
+    estimator = SpectralMLPRegressor(
+        hidden_layer_sizes=40, random_state=0, max_iter=200
+    )
+    pruner = SpectralPruner(estimator, max_loss=0.01, cv=2).fit(rows, y)
+    chosen = pruner.cut_results_["chosen"]
+    on_folds = pruner.cut_results_["chosen_on_folds"]
+    whole = clone(estimator).fit(rows, y)
+    uncut, few = (whole.score(rows, y), whole.prune(n_nodes=on_folds).score(rows, y))
+    assert few < uncut - 0.02  # what would have happened
+    assert pruner.score(rows, y) > uncut - 0.011
+    assert on_folds < chosen < (40,)
+    assert len(pruner.kept_nodes_[0]) == chosen[0]
 
 
 def test_max_loss_of_a_frozen_estimator_scores_the_given_rows(student):
@@ -405,7 +437,7 @@ def test_max_loss_of_a_frozen_estimator_scores_the_given_rows(student):
     pruner = SpectralPruner(FrozenEstimator(model), max_loss=0.05, cv=4).fit(rows, y)
     expected = [
         [model.prune(n_nodes=cut, merge=False).score(rows[t], y[t]) for cut in cuts]
-        for cuts in [candidate_cuts((30,))]
+        for cuts in [candidate_cuts((30,), (4,))]
         for _, t in KFold(4).split(rows)
     ]
     np.testing.assert_allclose(pruner.cut_results_["scores"].T, expected, rtol=1e-9)
