@@ -213,7 +213,7 @@ def choose_cut(
             np.diff(scores_of(network, [cuts[index], widths], train))[0]
             for network, (train, _) in zip(networks, folds, strict=True)
         ]
-        allowed = max(mean[-1] - lowest, float(np.mean(losses)))
+        allowed = max(0.0, mean[-1] - lowest, np.mean(losses))
         everyone = np.arange(_num_samples(X))
         (whole,) = scores_of(large, [widths], everyone)
         least = whole - allowed - ROUNDING * abs(whole)

@@ -313,6 +313,7 @@ def test_candidates_grow_to_the_whole_network(widths):
     assert cuts[-1] == widths
     with_core = candidate_cuts(widths, tuple(np.maximum(1, np.array(widths) // 7)))
     assert [c for c in with_core if c in cuts] == cuts
+    assert candidate_cuts((256,), (100,)) == sorted([*candidate_cuts((256,)), (100,)])
     assert [sum(c) for c in with_core] == sorted(sum(c) for c in with_core)
     numbers = np.array([max(cut) for cut in cuts])
     assert (np.diff(numbers) > 0).all()
@@ -429,6 +430,20 @@ def test_living_nodes_survive_where_the_folds_needed_fewer():
     assert pruner.score(rows, y) > uncut - 0.011
     assert on_folds < chosen < (40,)
     assert len(pruner.kept_nodes_[0]) == chosen[0]
+
+
+def test_what_was_learnt_by_heart_may_go():
+    """Cuts that cost nothing on test rows cost on training rows, and are made."""
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(60, 3))
+    y = rng.normal(size=60) + rows[:, 0]
+    estimator = SpectralMLPRegressor(
+        hidden_layer_sizes=40, random_state=0, max_iter=30, alpha=1e-5
+    )
+    pruner = SpectralPruner(estimator, max_loss=0.0, cv=3).fit(rows, y)
+    assert pruner.cut_results_["chosen"] == pruner.cut_results_["chosen_on_folds"]
+    assert pruner.cut_results_["chosen"] < (20,)
+    assert pruner.score(rows, y) < estimator.fit(rows, y).score(rows, y) - 0.05
 
 
 def test_max_loss_of_a_frozen_estimator_scores_the_given_rows(student):
