@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skspectral._export import as_torch_module
-from skspectral._pruning import prune_estimator
+from skspectral._pruning import NO_CORE, prune_estimator
 from skspectral._relevance import (
     Core,
     cut_widest_gap,
@@ -16,6 +16,7 @@ from skspectral._relevance import (
 )
 from skspectral._runs import layer_rules
 from skspectral._state import NetworkState
+from skspectral.nn import SpectralMLP
 
 __all__ = ["FittedSpectralMLP"]
 
@@ -66,10 +67,7 @@ class FittedSpectralMLP(BaseEstimator):
     def _core(self) -> Core:
         network = self._network()
         if "both" in self._gates:
-            raise AttributeError(
-                "a core needs a gate of one eigenvalue per node; got gate='both', "
-                "where the gate is a difference. Fit with gate='out' or gate='in'."
-            )
+            raise AttributeError(NO_CORE)
         return cut_widest_gap(hidden_relevance(network))
 
     def _rules(self, n_layers: int, alpha: float | None = None):
@@ -181,8 +179,9 @@ class FittedSpectralMLP(BaseEstimator):
             spans two decades. A number keeps the nodes with at least that fraction of
             the layer's largest relevance; the paper's is 0.05, the histogram bin of
             [1]_.
-        n_nodes : int or tuple of int, default=None
-            Keep that many nodes in each hidden layer instead.
+        n_nodes : int, float or tuple of them, default=None
+            Keep that many nodes in each hidden layer instead; a float in (0, 1] is a
+            fraction of them, rounded, one node at least.
         relevance : {"R", "path"}, default="R"
             ``"R"``: gated norm of a node. ``"path"``: norm of its incoming times norm
             of its outgoing weights.
@@ -197,8 +196,8 @@ class FittedSpectralMLP(BaseEstimator):
         estimator
             A new fitted estimator whose `hidden_layer_sizes` are those of the core.
             What a removed node still emits is folded into the next layer. The
-            original is left untouched. Where nothing is dead it is an equal network,
-            and a warning says so.
+            original is left untouched. Where `threshold` finds nothing dead it is an
+            equal network, and a warning says so.
 
         Raises
         ------
@@ -211,7 +210,7 @@ class FittedSpectralMLP(BaseEstimator):
            arXiv:2310.12612.
         """
         check_is_fitted(self)
-        return prune_estimator(
+        pruned, _ = prune_estimator(
             self,
             X,
             y,
@@ -222,9 +221,18 @@ class FittedSpectralMLP(BaseEstimator):
             merge=merge,
             refit=refit,
         )
+        return pruned
 
     def _outputs(self, X) -> np.ndarray:
         """Outputs of the network for raw rows, (n, o), float64."""
+        outputs = self._propagate(X, SpectralMLP.forward)
+        return outputs * self._y_columns.scale + self._y_columns.mean
+
+    def _hidden(self, X) -> np.ndarray:
+        """Activations of the last hidden layer for raw rows, (n, nodes), float64."""
+        return self._propagate(X, SpectralMLP.hidden)
+
+    def _propagate(self, X, through) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(
             self,
@@ -238,15 +246,15 @@ class FittedSpectralMLP(BaseEstimator):
         # In float64, whatever trained it: rounding would make a row's prediction depend
         # on the rows beside it.
         network = self._state().to_network(dtype=torch.float64)
-        x, y = self._x_columns, self._y_columns
+        x = self._x_columns
         parts = []
         with torch.inference_mode():
             for start in range(0, X.shape[0], PREDICT_ROWS):
                 part = X[start : start + PREDICT_ROWS]
                 part = part.toarray() if hasattr(part, "toarray") else part
                 part = (part.astype(np.float64) - x.mean) / x.scale
-                parts.append(network(torch.from_numpy(part)).numpy())
-        return np.concatenate(parts) * y.scale + y.mean
+                parts.append(through(network, torch.from_numpy(part)).numpy())
+        return np.concatenate(parts)
 
     def to_torch(self):
         """The fitted network as a torch module, from raw rows to outputs.

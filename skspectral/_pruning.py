@@ -5,6 +5,7 @@ import math
 import warnings
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import clone
 
 from skspectral._reading import read_table
@@ -19,11 +20,63 @@ from skspectral._relevance import (
 from skspectral._runs import Schedule
 from skspectral._state import NetworkState
 from skspectral._together import Data, train_together
-from skspectral.nn import SpectralMLP, merge_parallel_nodes, remove_nodes
+from skspectral.nn import SpectralMLP, remove_nodes
+from skspectral.nn._surgery import merge_and_tell
 
-__all__ = ["find_core", "prune_estimator"]
+__all__ = ["NO_CORE", "check_cut", "find_core", "number_of_nodes", "prune_estimator"]
 
 RELEVANCES = {"R": hidden_relevance, "path": path_relevance}
+NO_CORE = (
+    "a core needs a gate of one eigenvalue per node; got gate='both', where "
+    "the gate is a difference. Fit with gate='out' or gate='in'."
+)
+
+
+def check_cut(
+    widths: tuple[int, ...], *, threshold="gap", n_nodes=None, relevance="R"
+) -> None:
+    """Raise for a cut outside its rule, in hidden layers of these widths."""
+    if relevance not in tuple(RELEVANCES):
+        raise ValueError(
+            f"`relevance` must be 'R' or 'path'; got relevance={relevance!r}. 'R' is "
+            "the gated norm of a node, 'path' counts its outgoing weights as well."
+        )
+    by_gap = isinstance(threshold, str) and threshold == "gap"
+    if n_nodes is not None:
+        if not by_gap:
+            raise ValueError(
+                "pass either `threshold` or `n_nodes`; got "
+                f"threshold={threshold!r} and n_nodes={n_nodes!r}. Leave one out."
+            )
+        number_of_nodes(n_nodes, widths)
+    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if not by_gap and not (is_number and 0 <= threshold < 1):
+        raise ValueError(
+            f"`threshold` must be 'gap' or in [0, 1); got threshold={threshold!r}. It "
+            "is a fraction of the largest relevance."
+        )
+
+
+def number_of_nodes(n_nodes, widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Nodes to keep of each hidden layer, by the parameter `n_nodes`."""
+    several = isinstance(n_nodes, (tuple, list, np.ndarray))
+    asked = tuple(n_nodes) if several else (n_nodes,) * len(widths)
+    if len(asked) != len(widths) or not all(map(_fits, asked, widths)):
+        raise ValueError(
+            "`n_nodes` must be an integer or one per hidden layer, each from 1 to the "
+            f"width of the layer, {widths}; got n_nodes={n_nodes!r}. Ask for as many "
+            "nodes as there are, or fewer; a float in (0, 1] asks for a fraction."
+        )
+    return tuple(
+        int(n) if isinstance(n, Integral) else max(1, round(float(n) * width))
+        for n, width in zip(asked, widths, strict=True)
+    )
+
+
+def _fits(n, width: int) -> bool:
+    if isinstance(n, Integral):
+        return not isinstance(n, bool) and 1 <= int(n) <= width
+    return isinstance(n, Real) and 0 < float(n) <= 1
 
 
 def find_core(
@@ -36,50 +89,16 @@ def find_core(
     ValueError
         For a cut outside its rule, or a gate that defines no core.
     """
-    if relevance not in RELEVANCES:
-        raise ValueError(
-            f"`relevance` must be 'R' or 'path'; got relevance={relevance!r}. 'R' is "
-            "the gated norm of a node, 'path' counts its outgoing weights as well."
-        )
+    widths = network.sizes[1:-1]
+    check_cut(widths, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
     if any(layer.gate == "both" for layer in network.layers):
-        raise ValueError(
-            "a core needs a gate of one eigenvalue per node; got gate='both', where "
-            "the gate is a difference. Fit with gate='out' or gate='in'."
-        )
+        raise ValueError(NO_CORE)
     values = RELEVANCES[relevance](network)
     if n_nodes is not None:
-        if threshold != "gap":
-            raise ValueError(
-                "pass either `threshold` or `n_nodes`; got "
-                f"threshold={threshold!r} and n_nodes={n_nodes!r}. Leave one out."
-            )
-        return cut_to_number(values, _numbers(n_nodes, network.sizes[1:-1]))
-    if isinstance(threshold, str) and threshold == "gap":
+        return cut_to_number(values, number_of_nodes(n_nodes, widths))
+    if isinstance(threshold, str):
         return cut_widest_gap(values)
-    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-    if not is_number or not 0 <= threshold < 1:
-        raise ValueError(
-            f"`threshold` must be 'gap' or in [0, 1); got threshold={threshold!r}. It "
-            "is a fraction of the largest relevance."
-        )
     return cut_relative(values, float(threshold))
-
-
-def _numbers(n_nodes, widths: tuple[int, ...]) -> tuple[int, ...]:
-    numbers = (
-        (n_nodes,) * len(widths) if isinstance(n_nodes, Integral) else tuple(n_nodes)
-    )
-    fits = len(numbers) == len(widths) and all(
-        isinstance(n, Integral) and not isinstance(n, bool) and 1 <= int(n) <= width
-        for n, width in zip(numbers, widths, strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            "`n_nodes` must be an integer or one per hidden layer, each from 1 to the "
-            f"width of the layer, {widths}; got n_nodes={n_nodes!r}. Ask for as many "
-            "nodes as there are, or fewer."
-        )
-    return tuple(int(n) for n in numbers)
 
 
 def prune_estimator(
@@ -94,7 +113,14 @@ def prune_estimator(
     merge,
     refit,
 ):
-    """See the ``prune`` method of the estimators."""
+    """See the ``prune`` method of the estimators.
+
+    Returns
+    -------
+    pruned : estimator
+    nodes : list of ndarray of int, one per hidden layer
+        Where the nodes of `pruned` were before; of merged ones the representative.
+    """
     if refit and (X is None or y is None):
         raise ValueError(
             "refit=True needs the rows to refit on; got prune(refit=True) without X "
@@ -109,9 +135,11 @@ def prune_estimator(
             stacklevel=3,
         )
     small = remove_nodes(network, core.masks)
+    nodes = [np.flatnonzero(mask.numpy()) for mask in core.masks]
     if merge:
-        small = merge_parallel_nodes(small)
-    if small.sizes == network.sizes:
+        small, stands = merge_and_tell(small)
+        nodes = [n[mask.numpy()] for n, mask in zip(nodes, stands, strict=True)]
+    if small.sizes == network.sizes and n_nodes is None:
         hint = (
             "the core is still forming: raise max_iter or alpha, or cut by a number"
             if core.forming
@@ -130,7 +158,7 @@ def prune_estimator(
     vars(pruned).update(pruned._state_attributes(NetworkState.from_network(small)))
     if refit:
         _refit(pruned, X, y, sample_weight)
-    return pruned
+    return pruned, nodes
 
 
 def _refit(estimator, X, y, sample_weight) -> None:

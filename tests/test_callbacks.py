@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skspectral import SpectralGridSearchCV, SpectralMLPRegressor
+from skspectral import SpectralGridSearchCV, SpectralMLPRegressor, SpectralPruner
 
 pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
 QUICK = {"hidden_layer_sizes": 5, "max_iter": 6, "random_state": 0}
@@ -124,6 +124,14 @@ class TestScikitLearn:
         assert len(rows) == 6
         np.testing.assert_allclose(rows[-1]["r2"], model.score(X, Y))
         assert "100%" in capsys.readouterr().out
+
+    def test_a_pruner_hands_callbacks_on(self):
+        seen = Recording()
+        pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=2)
+        pruner.set_callbacks(seen).fit(X, Y)
+        assert [path[-1] for path in seen.epochs()] == [("epoch", i) for i in range(6)]
+        assert seen.ended[-1] == [("fit", 0)]
+        assert seen.set_up == 0
 
     @pytest.mark.parametrize("kind", [GridSearchCV, SpectralGridSearchCV])
     def test_a_stop_in_a_search_ends_one_run_only(self, kind):

@@ -34,8 +34,8 @@ MAY_IMPORT = {
         "_together",
     },
     "_fitted": {
-        *("numpy", "sklearn", "torch", "_export", "_pruning", "_relevance", "_runs"),
-        "_state",
+        *("numpy", "sklearn", "torch", "nn", "_export", "_pruning", "_relevance"),
+        *("_runs", "_state"),
     },
     "_base": {
         *("numpy", "sklearn", "torch", "_callbacks", "_fit", "_fitted", "_parameters"),
@@ -45,16 +45,22 @@ MAY_IMPORT = {
     "_candidates": {
         *("joblib", "sklearn", "_base", "_callbacks", "_parameters", "_together"),
     },
+    "_cuts": {"numpy", "sklearn", "_parameters", "_pruning"},
     "_inputs": {
         *("numpy", "scipy", "sklearn", "_base", "_parameters", "_together"),
     },
+    "_report": set(),
+    "_pruner": {
+        *("numpy", "sklearn", "_callbacks", "_cuts", "_parameters", "_pruning"),
+        "_report",
+    },
     "_search": {"joblib", "sklearn", "_callbacks", "_candidates"},
     "datasets": {"numpy", "sklearn", "datasets"},
-    "__init__": {"_estimator", "_inputs", "_search", "datasets", "nn"},
+    "__init__": {"_estimator", "_inputs", "_pruner", "_search", "datasets", "nn"},
 }
 STANDARD = {
-    *("collections", "contextlib", "copy", "dataclasses", "itertools", "math"),
-    *("numbers", "time", "typing", "warnings"),
+    *("collections", "contextlib", "copy", "dataclasses", "html", "inspect"),
+    *("itertools", "math", "numbers", "time", "typing", "warnings"),
 }
 
 

@@ -113,18 +113,33 @@ def merge_parallel_nodes(network: SpectralMLP, *, angle: float = 1e-3) -> Spectr
         Unchanged, as a copy, for activations other than ``"relu"`` and ``"identity"``,
         whose outputs do not scale with their inputs.
     """
+    return merge_and_tell(network, angle=angle)[0]
+
+
+@torch.no_grad()
+def merge_and_tell(
+    network: SpectralMLP, *, angle: float = 1e-3
+) -> tuple[SpectralMLP, list[Tensor]]:
+    """The merged network, and one mask per hidden layer of the nodes that stand on.
+
+    Of each bundle of parallel nodes the one with the largest path norm stands on.
+    """
     _check_single(network)
     layers = [_copy(layer) for layer in network.layers]
-    if network.activation not in HOMOGENEOUS:
-        return network._with_layers(layers)
-    for index in range(len(layers) - 1):
-        layers[index : index + 2] = _merge_pair(layers[index], layers[index + 1], angle)
-    return network._with_layers(layers)
+    stands = [
+        torch.ones_like(layer.lambda_out, dtype=torch.bool) for layer in layers[:-1]
+    ]
+    if network.activation in HOMOGENEOUS:
+        for index in range(len(layers) - 1):
+            layers[index], layers[index + 1], stands[index] = _merge_pair(
+                layers[index], layers[index + 1], angle
+            )
+    return network._with_layers(layers), stands
 
 
 def _merge_pair(
     layer: SpectralLinear, after: SpectralLinear, angle: float
-) -> tuple[SpectralLinear, SpectralLinear]:
+) -> tuple[SpectralLinear, SpectralLinear, Tensor]:
     # Float64: an angle of 1e-3 is a cosine of 1 - 5e-7, below float32's grain.
     weight, out = layer.weight.double(), after.weight.double()
     bias = None if layer.bias is None else layer.bias.double()
@@ -147,7 +162,7 @@ def _merge_pair(
             keep[node] = True
             merged.append((node, near.nonzero()[:, 0]))
     if not merged:
-        return layer, after
+        return layer, after, keep
 
     for node, bundle in merged:
         share = path[bundle]
@@ -167,6 +182,7 @@ def _merge_pair(
     return (
         _sub_layer(_with_weight(layer, weight, bias), keep, everyone),
         _sub_layer(_with_weight(after, out), receivers, keep),
+        keep,
     )
 
 

@@ -1,0 +1,32 @@
+"""What a cut did: a table of the network before and after."""
+
+import html
+
+__all__ = ["report_html", "report_row"]
+
+
+def report_row(name, estimator, score, scored_on) -> dict:
+    """One network of the report: its size, and its score on the rows named."""
+    state, x, y = estimator._state(), estimator._x_columns, estimator._y_columns
+    arrays = [*state.phi, *state.lambda_in, *state.lambda_out, *state.bias]
+    arrays += [x.mean, x.variance, y.mean, y.variance]
+    return {
+        "network": name,
+        "nodes": state.sizes[1:-1],
+        "trained_parameters": estimator.n_trained_parameters_,
+        "bytes": sum(a.nbytes for a in arrays if a is not None),
+        "score": score,
+        "scored_on": scored_on,
+    }
+
+
+def report_html(report) -> str:
+    """The report as a table."""
+
+    def cells(tag, values):
+        texts = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
+        return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+
+    head = cells("th", (name.replace("_", " ") for name in report[0]))
+    rows = "".join(f"<tr>{cells('td', row.values())}</tr>" for row in report)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
