@@ -1,17 +1,20 @@
 """Neural networks for tables that tell how wide they had to be."""
 
 from skspectral import datasets, nn
+from skspectral._curve_display import PruningCurveDisplay, RegularizationPathDisplay
+from skspectral._curves import pruning_curve
+from skspectral._display import RelevanceDisplay
 from skspectral._estimator import SpectralMLPClassifier, SpectralMLPRegressor
-from skspectral._inputs import null_importances
-from skspectral._pruner import SpectralPruner
-from skspectral._search import SpectralGridSearchCV
+from skspectral._path import regularization_path
 
 __all__ = [
-    "SpectralGridSearchCV",
+    "PruningCurveDisplay",
+    "RegularizationPathDisplay",
+    "RelevanceDisplay",
     "SpectralMLPClassifier",
     "SpectralMLPRegressor",
-    "SpectralPruner",
     "datasets",
     "nn",
-    "null_importances",
+    "pruning_curve",
+    "regularization_path",
 ]

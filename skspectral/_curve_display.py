@@ -1,0 +1,391 @@
+"""Figures of the pruning curve and of the regularization path."""
+
+import numpy as np
+
+from skspectral._curves import pruning_curve
+from skspectral._path import regularization_path
+from skspectral._plotting import BLUE, CYCLE, GREY, ORANGE, new_axes, plain_ticks
+
+__all__ = ["PruningCurveDisplay", "RegularizationPathDisplay"]
+
+STYLES = {  # at the back first
+    "random": {"label": "at random, mean and std", "color": GREY, "lw": 1.8},
+    "path": {"label": "by path relevance", "color": ORANGE, "lw": 3.2},
+    "R": {"label": "by R", "color": BLUE, "lw": 1.6},
+}
+R2_FLOOR = -0.3  # what lies below is worse than no network at all
+DECADES = 4  # below the largest R that are drawn: a dead node falls through
+
+
+class PruningCurveDisplay:
+    """Score against the number of nodes kept, a line per ranking.
+
+    Build it with :meth:`from_estimator`, or with :meth:`from_curve` from what
+    :func:`~skspectral.pruning_curve` returns.
+
+    Parameters
+    ----------
+    n_nodes : ndarray of shape (n_points,)
+        Numbers of nodes kept.
+    scores : dict of ndarray
+        Scores by ranking: ``"R"`` and ``"path"`` of shape (n_points,), ``"random"`` of
+        shape (n_random, n_points).
+    full_score : float, default=None
+        Score of the whole network. None draws no line.
+    core_size : int, default=None
+        Nodes of the core. None draws no line.
+    score_name : str, default="score"
+        For the axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : dict of Line2D
+        By ranking; for ``"random"`` the mean.
+    fill_between_ : PolyCollection or None
+        Mean and standard deviation over the random orders.
+    core_line_, full_line_ : Line2D or None
+
+    See Also
+    --------
+    pruning_curve : The numbers.
+    RelevanceDisplay : The relevance behind the ranking.
+
+    Examples
+    --------
+    >>> from skspectral import PruningCurveDisplay, SpectralMLPRegressor
+    >>> from skspectral.datasets import make_teacher_student
+    >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
+    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0).fit(X, y)
+    >>> display = PruningCurveDisplay.from_estimator(reg, X, y, random_state=0)
+    >>> display.core_size, sorted(display.lines_)
+    (5, ['R', 'path', 'random'])
+    """
+
+    def __init__(
+        self, *, n_nodes, scores, full_score=None, core_size=None, score_name="score"
+    ):
+        self.n_nodes = n_nodes
+        self.scores = scores
+        self.full_score = full_score
+        self.core_size = core_size
+        self.score_name = score_name
+
+    @classmethod
+    def from_curve(cls, curve, *, log=True, ax=None):
+        """Draw what :func:`~skspectral.pruning_curve` returned.
+
+        Parameters
+        ----------
+        curve : Bunch
+        log : bool, default=True
+            See :meth:`plot`.
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : PruningCurveDisplay
+        """
+        names = ("n_nodes", "scores", "full_score", "core_size", "score_name")
+        return cls(**{name: curve[name] for name in names}).plot(ax, log=log)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        n_nodes=None,
+        relevance=("R", "path", "random"),
+        layer=-1,
+        scoring=None,
+        n_random=5,
+        random_state=None,
+        log=True,
+        ax=None,
+    ):
+        """Compute the curve of a fitted estimator and draw it.
+
+        Parameters
+        ----------
+        estimator, X, y, sample_weight, n_nodes, relevance, layer, scoring, n_random, \
+random_state
+            See :func:`~skspectral.pruning_curve`.
+        log : bool, default=True
+            See :meth:`plot`.
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : PruningCurveDisplay
+        """
+        curve = pruning_curve(
+            estimator,
+            X,
+            y,
+            sample_weight=sample_weight,
+            n_nodes=n_nodes,
+            relevance=relevance,
+            layer=layer,
+            scoring=scoring,
+            n_random=n_random,
+            random_state=random_state,
+        )
+        return cls.from_curve(curve, log=log, ax=ax)
+
+    def plot(self, ax=None, *, log=True, line_kw=None, fill_between_kw=None):
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+        log : bool, default=True
+            Whether the axis of nodes is logarithmic.
+        line_kw : dict, default=None
+            Passed to ``Axes.plot`` for the lines.
+        fill_between_kw : dict, default=None
+            Passed to ``Axes.fill_between`` for the band of the random orders.
+
+        Returns
+        -------
+        display : PruningCurveDisplay
+
+        Notes
+        -----
+        R2 is drawn from -0.3: below 0 the mean of the targets would do better.
+        """
+        (panel,), self.figure_ = new_axes(ax)
+        self.ax_ = panel
+        self.lines_, self.fill_between_ = {}, None
+        lowest = []
+        for kind, style in STYLES.items():
+            if kind not in self.scores:
+                continue
+            score = np.asarray(self.scores[kind])
+            if score.ndim == 2:
+                mean, std = score.mean(0), score.std(0)
+                band = {"color": style["color"], "alpha": 0.3, "lw": 0}
+                self.fill_between_ = panel.fill_between(
+                    self.n_nodes,
+                    mean - std,
+                    mean + std,
+                    **{**band, **(fill_between_kw or {})},
+                )
+                score = mean
+            (line,) = panel.plot(self.n_nodes, score, **{**style, **(line_kw or {})})
+            self.lines_[kind] = line
+            lowest.append(score.min())
+        self.core_line_ = self.full_line_ = None
+        if self.full_score is not None:
+            self.full_line_ = panel.axhline(
+                self.full_score, color="k", lw=0.8, ls=":", label="whole network"
+            )
+        if self.core_size is not None:
+            label = f"core, {self.core_size} nodes"
+            self.core_line_ = panel.axvline(
+                self.core_size, color="k", lw=1.2, ls="--", label=label
+            )
+        if self.score_name == "R²" and min(lowest) < R2_FLOOR:
+            panel.set_ylim(R2_FLOOR, 1.05)
+        panel.set(xlabel="nodes kept", ylabel=self.score_name)
+        if log:
+            panel.set_xscale("log")
+            plain_ticks(panel.xaxis)
+        panel.legend(frameon=False)
+        return self
+
+
+class RegularizationPathDisplay:
+    """Relevance of every node, size of the core and score against `alpha`.
+
+    Three panels, one above the other. Build it with :meth:`from_estimator`, or with
+    :meth:`from_path` from what :func:`~skspectral.regularization_path` returns.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Ascending.
+    relevances : list of ndarray of shape (n_alphas, width)
+        By hidden layer.
+    core_sizes : ndarray of shape (n_alphas, n_hidden_layers)
+    train_scores : ndarray of shape (n_alphas,)
+    val_scores : ndarray of shape (n_alphas,), default=None
+        Scores on other rows. None draws no line.
+    score_name : str, default="score"
+        For the axis.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes, of shape (3,)
+    figure_ : matplotlib Figure
+    node_lines_ : list of list of Line2D
+        A line per node, by layer.
+    core_lines_ : list of Line2D
+        By layer.
+    score_lines_ : list of Line2D
+        On the rows of the fit and, if there are any, on others.
+    best_lines_ : list of Line2D
+        The alpha of the best score on other rows, in each panel.
+
+    See Also
+    --------
+    regularization_path : The numbers.
+
+    Examples
+    --------
+    >>> from skspectral import RegularizationPathDisplay, SpectralMLPRegressor
+    >>> from skspectral.datasets import make_teacher_student
+    >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
+    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0)
+    >>> display = RegularizationPathDisplay.from_estimator(
+    ...     reg, X, y, alphas=[1e-3, 1e-1]
+    ... )
+    >>> display.core_sizes[:, 0]
+    array([5, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas,
+        relevances,
+        core_sizes,
+        train_scores,
+        val_scores=None,
+        score_name="score",
+    ):
+        self.alphas = alphas
+        self.relevances = relevances
+        self.core_sizes = core_sizes
+        self.train_scores = train_scores
+        self.val_scores = val_scores
+        self.score_name = score_name
+
+    @classmethod
+    def from_path(cls, path, *, ax=None):
+        """Draw what :func:`~skspectral.regularization_path` returned.
+
+        Parameters
+        ----------
+        path : Bunch
+        ax : array of three matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : RegularizationPathDisplay
+        """
+        names = ("alphas", "relevances", "core_sizes", "train_scores", "val_scores")
+        names += ("score_name",)
+        return cls(**{name: path[name] for name in names}).plot(ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        alphas=None,
+        X_val=None,
+        y_val=None,
+        sample_weight=None,
+        scoring=None,
+        warm_start=True,
+        order="increasing",
+        ax=None,
+    ):
+        """Fit the path and draw it.
+
+        Parameters
+        ----------
+        estimator, X, y, alphas, X_val, y_val, sample_weight, scoring, warm_start, order
+            See :func:`~skspectral.regularization_path`.
+        ax : array of three matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : RegularizationPathDisplay
+        """
+        path = regularization_path(
+            estimator,
+            X,
+            y,
+            alphas=alphas,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight=sample_weight,
+            scoring=scoring,
+            warm_start=warm_start,
+            order=order,
+        )
+        return cls.from_path(path, ax=ax)
+
+    def plot(self, ax=None, *, node_kw=None, line_kw=None):
+        """Draw the path.
+
+        Parameters
+        ----------
+        ax : array of three matplotlib Axes, default=None
+            For relevance, core and score. None makes a figure.
+        node_kw : dict, default=None
+            Passed to ``Axes.plot`` for the lines of the nodes.
+        line_kw : dict, default=None
+            Passed to ``Axes.plot`` for core and score.
+
+        Returns
+        -------
+        display : RegularizationPathDisplay
+
+        Notes
+        -----
+        R is drawn down to 1e-4 of its largest; the line of a node that dies falls
+        through the frame.
+        """
+        axes, self.figure_ = new_axes(ax, 3, 1, size=(5.0, 2.2), sharex=True)
+        self.axes_ = axes
+        above, middle, below = axes
+        colours = [CYCLE[i % len(CYCLE)] for i in range(len(self.relevances))]
+        floor = max(r.max() for r in self.relevances) / 10**DECADES
+        marks = {"marker": "o", "ms": 4, "lw": 1.8}
+        self.node_lines_, self.core_lines_ = [], []
+        for index, (r, colour) in enumerate(zip(self.relevances, colours, strict=True)):
+            style = {"color": colour, "lw": 0.8, "alpha": 0.6, **(node_kw or {})}
+            # A zero has no logarithm, and the line to it would not be drawn.
+            self.node_lines_.append(
+                above.plot(self.alphas, r.clip(floor / 1e3), **style)
+            )
+            style = {"color": colour, "label": f"hidden layer {index}", **marks}
+            self.core_lines_ += middle.plot(
+                self.alphas, self.core_sizes[:, index], **{**style, **(line_kw or {})}
+            )
+        above.set(yscale="log", xscale="log", ylim=(floor, None), ylabel="R of a node")
+        middle.set(yscale="log", xscale="log", ylabel="nodes of core")
+        plain_ticks(middle.yaxis)
+        if len(self.relevances) > 1:
+            middle.legend(frameon=False)
+        self.score_lines_, self.best_lines_ = [], []
+        scores = (
+            ("rows of the fit", self.train_scores),
+            ("other rows", self.val_scores),
+        )
+        for (label, score), colour in zip(scores, (GREY, BLUE), strict=True):
+            if score is None:
+                continue
+            style = {"color": colour, "label": label, **marks, **(line_kw or {})}
+            self.score_lines_ += below.plot(self.alphas, score, **style)
+        below.set(xscale="log", xlabel="alpha", ylabel=self.score_name)
+        if self.val_scores is not None:
+            best = self.alphas[np.argmax(self.val_scores)]
+            label = f"best, alpha = {best:.2g}"
+            style = {"color": "k", "ls": "--", "lw": 1.2, "label": label}
+            self.best_lines_ = [panel.axvline(best, **style) for panel in axes]
+        below.legend(frameon=False)
+        return self
