@@ -4,12 +4,20 @@ import numpy as np
 
 from skspectral._curves import pruning_curve
 from skspectral._path import regularization_path
-from skspectral._plotting import BLUE, CYCLE, GREY, ORANGE, new_axes, plain_ticks
+from skspectral._plotting import (
+    BLUE,
+    CYCLE,
+    GREY,
+    ORANGE,
+    legend_above,
+    new_axes,
+    plain_ticks,
+)
 
 __all__ = ["PruningCurveDisplay", "RegularizationPathDisplay"]
 
 STYLES = {  # at the back first
-    "random": {"label": "at random, mean and std", "color": GREY, "lw": 1.8},
+    "random": {"label": "at random, median and range", "color": GREY, "lw": 1.8},
     "path": {"label": "by path relevance", "color": ORANGE, "lw": 3.2},
     "R": {"label": "by R", "color": BLUE, "lw": 1.6},
 }
@@ -42,9 +50,9 @@ class PruningCurveDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     lines_ : dict of Line2D
-        By ranking; for ``"random"`` the mean.
+        By ranking; for ``"random"`` the median.
     fill_between_ : PolyCollection or None
-        Mean and standard deviation over the random orders.
+        Range over the random orders.
     core_line_, full_line_ : Line2D or None
 
     See Also
@@ -169,15 +177,14 @@ random_state
                 continue
             score = np.asarray(self.scores[kind])
             if score.ndim == 2:
-                mean, std = score.mean(0), score.std(0)
                 band = {"color": style["color"], "alpha": 0.3, "lw": 0}
                 self.fill_between_ = panel.fill_between(
                     self.n_nodes,
-                    mean - std,
-                    mean + std,
+                    score.min(0),
+                    score.max(0),
                     **{**band, **(fill_between_kw or {})},
                 )
-                score = mean
+                score = np.median(score, axis=0)
             (line,) = panel.plot(self.n_nodes, score, **{**style, **(line_kw or {})})
             self.lines_[kind] = line
             lowest.append(score.min())
@@ -187,7 +194,7 @@ random_state
                 self.full_score, color="k", lw=0.8, ls=":", label="whole network"
             )
         if self.core_size is not None:
-            label = f"core, {self.core_size} nodes"
+            label = f"core: {self.core_size} nodes"
             self.core_line_ = panel.axvline(
                 self.core_size, color="k", lw=1.2, ls="--", label=label
             )
@@ -197,7 +204,8 @@ random_state
         if log:
             panel.set_xscale("log")
             plain_ticks(panel.xaxis)
-        panel.legend(frameon=False)
+        handles = [*reversed(self.lines_.values()), self.full_line_, self.core_line_]
+        legend_above(panel, 2, [handle for handle in handles if handle is not None])
         return self
 
 
@@ -349,7 +357,7 @@ class RegularizationPathDisplay:
         R is drawn down to 1e-4 of its largest; the line of a node that dies falls
         through the frame.
         """
-        axes, self.figure_ = new_axes(ax, 3, 1, size=(5.0, 2.2), sharex=True)
+        axes, self.figure_ = new_axes(ax, 3, 1, size=(5.0, 2.3), sharex=True)
         self.axes_ = axes
         above, middle, below = axes
         colours = [CYCLE[i % len(CYCLE)] for i in range(len(self.relevances))]
@@ -370,7 +378,7 @@ class RegularizationPathDisplay:
         middle.set(yscale="log", xscale="log", ylabel="nodes of core")
         plain_ticks(middle.yaxis)
         if len(self.relevances) > 1:
-            middle.legend(frameon=False)
+            legend_above(middle, len(self.relevances))
         self.score_lines_, self.best_lines_ = [], []
         scores = (
             ("rows of the fit", self.train_scores),
@@ -381,11 +389,15 @@ class RegularizationPathDisplay:
                 continue
             style = {"color": colour, "label": label, **marks, **(line_kw or {})}
             self.score_lines_ += below.plot(self.alphas, score, **style)
-        below.set(xscale="log", xlabel="alpha", ylabel=self.score_name)
+        below.set(
+            xscale="log",
+            xlabel="alpha, strength of the penalty",
+            ylabel=self.score_name,
+        )
         if self.val_scores is not None:
             best = self.alphas[np.argmax(self.val_scores)]
             label = f"best, alpha = {best:.2g}"
             style = {"color": "k", "ls": "--", "lw": 1.2, "label": label}
             self.best_lines_ = [panel.axvline(best, **style) for panel in axes]
-        below.legend(frameon=False)
+        legend_above(below, 3)
         return self

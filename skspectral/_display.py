@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skspectral._curves import check_spectral
-from skspectral._plotting import BLUE, GREY, new_axes, plain_ticks
+from skspectral._plotting import BLUE, GREY, legend_above, new_axes, plain_ticks
 from skspectral._pruning import RELEVANCES, find_core
 from skspectral._relevance import GAP_FLOOR
 
@@ -154,7 +154,7 @@ class RelevanceDisplay:
             kinds = (("core", mask, BLUE, core_kw), ("others", ~mask, GREY, rest_kw))
             bars = []
             for name, chosen, colour, kw in kinds:
-                style = {"color": colour, "label": f"{name}, {chosen.sum()} nodes"}
+                style = {"color": colour, "label": f"{name}: {chosen.sum()} nodes"}
                 style |= {"edgecolor": "white", "linewidth": 0.6}
                 bars.append(
                     panel.hist(share[chosen], bins, **{**style, **(kw or {})})[2]
@@ -170,20 +170,20 @@ class RelevanceDisplay:
             label = f"cut at {cut:.2g}"
             line = panel.axvline(max(cut, GAP_FLOOR), color="k", ls="--", label=label)
         self.lines_.append(line)
+        node = f"a node of hidden layer {index}" if n_layers > 1 else "a hidden node"
+        name = self.relevance_name
         panel.set(
             yscale="log",
-            xlabel=f"{self.relevance_name} / largest, of a hidden node",
+            xlabel=f"{name} / max {name} of {node}",
             ylabel="number of nodes" if index == 0 else None,
         )
-        panel.set_ylim(bottom=0.6, top=4 * len(self.relevances[index]))
+        panel.set_ylim(bottom=0.6, top=1.5 * len(self.relevances[index]))
         plain_ticks(panel.yaxis)
         if log:
             panel.set_xscale("log")
             panel.set_xticks([1e-6, 1e-4, 1e-2, 1], ["≤1e-6", "1e-4", "0.01", "1"])
             panel.minorticks_off()
-        if n_layers > 1:
-            panel.set_title(f"hidden layer {index}")
-        panel.legend(loc="upper center", ncols=1, frameon=False)
+        legend_above(panel, 3)
 
 
 def _cut(r: np.ndarray, mask: np.ndarray, threshold) -> float | None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["BLUE", "CYCLE", "GREY", "ORANGE", "new_axes", "plain_ticks"]
+__all__ = ["BLUE", "CYCLE", "GREY", "ORANGE", "legend_above", "new_axes", "plain_ticks"]
 
 # Okabe and Ito's colours, which the colour-blind tell apart; grey for what is lost.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "0.55"
@@ -40,8 +40,22 @@ def new_axes(ax, n_rows: int = 1, n_columns: int = 1, size=(5.0, 3.6), **shared)
 
 def plain_ticks(axis) -> None:
     """Ticks of a logarithmic axis as plain numbers: 1, 2, 5, 10."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=8))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
+
+
+def legend_above(panel, n_columns: int, handles=None) -> None:
+    """Legend over the frame, where it hides no data."""
+    panel.legend(
+        handles=handles or panel.get_legend_handles_labels()[0],
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=n_columns,
+        frameon=False,
+        handlelength=1.3,
+        columnspacing=1.0,
+        borderaxespad=0.2,
+    )
