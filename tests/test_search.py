@@ -11,6 +11,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
@@ -229,12 +230,13 @@ def test_metadata_are_routed():
     groups = np.arange(len(y)) % 7
     with config_context(enable_metadata_routing=True):
         model = SpectralMLPRegressor(**DOUBLE).set_fit_request(sample_weight=True)
-        model.set_score_request(sample_weight=True)
+        scoring = get_scorer("r2").set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler(), model)
         pipeline[0].set_fit_request(sample_weight=True)
         fit = {"sample_weight": weight, "groups": groups}
         grid = {"spectralmlpregressor__alpha": [1e-3, 1e-1]}
-        assert_equal_results(*both(pipeline, grid, X, y, fit=fit, cv=GroupKFold(3)))
+        options = {"cv": GroupKFold(3), "scoring": scoring}
+        assert_equal_results(*both(pipeline, grid, X, y, fit=fit, **options))
 
 
 def test_no_fit_at_all_is_an_error():
