@@ -5,16 +5,22 @@ from skspectral._curve_display import PruningCurveDisplay, RegularizationPathDis
 from skspectral._curves import pruning_curve
 from skspectral._display import RelevanceDisplay
 from skspectral._estimator import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._inputs import null_importances
 from skspectral._path import regularization_path
+from skspectral._pruner import SpectralPruner
+from skspectral._search import SpectralGridSearchCV
 
 __all__ = [
     "PruningCurveDisplay",
     "RegularizationPathDisplay",
     "RelevanceDisplay",
+    "SpectralGridSearchCV",
     "SpectralMLPClassifier",
     "SpectralMLPRegressor",
+    "SpectralPruner",
     "datasets",
     "nn",
+    "null_importances",
     "pruning_curve",
     "regularization_path",
 ]

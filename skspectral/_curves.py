@@ -12,6 +12,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from skspectral._pruning import RELEVANCES, find_core
+from skspectral._reading import check_weight
 from skspectral._state import NetworkState
 from skspectral._sweep import Hits, SquaredErrors, sweep
 from skspectral.nn import SpectralMLP, remove_nodes
@@ -146,7 +147,8 @@ def pruning_curve(
             f"`n_random` must be an integer >= 1; got n_random={n_random!r}. Leave "
             "'random' out of `relevance` to draw none."
         )
-    weight = _check_weight(sample_weight, X)
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    weight = check_weight(sample_weight, n_rows)
     scorer, name = scorer_and_name(estimator, scoring)
 
     orders = {}
@@ -190,8 +192,8 @@ def check_spectral(estimator) -> None:
     if not callable(getattr(estimator, "to_torch", None)):
         raise TypeError(
             "`estimator` must be a SpectralMLPRegressor or SpectralMLPClassifier; got "
-            f"{estimator!r}. Of a Pipeline pass the last step, and the rows that the "
-            "steps before it give."
+            f"{type(estimator).__name__}. Of a pruner pass `estimator_`, of a search "
+            "`best_estimator_`, of a Pipeline the last step and the rows that reach it."
         )
 
 
@@ -251,24 +253,6 @@ def _check_rankings(relevance) -> list[str]:
     return list(dict.fromkeys(kinds))
 
 
-def _check_weight(sample_weight, X) -> np.ndarray | None:
-    if sample_weight is None:
-        return None
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if (
-        weight.shape != (n_rows,)
-        or not (weight >= 0).all()
-        or not 0 < weight.sum() < np.inf
-    ):
-        raise ValueError(
-            f"`sample_weight` must hold one finite weight >= 0 per row, shape "
-            f"({n_rows},), and one > 0; got {sample_weight!r}. Leave it out to weigh "
-            "rows alike."
-        )
-    return weight
-
-
 def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     """The estimator with the kept nodes of one layer; for a scorer to look at."""
     masks = [torch.ones(width, dtype=torch.bool) for width in network.sizes[1:-1]]
@@ -277,7 +261,7 @@ def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     small = remove_nodes(network, masks)
     pruned = copy.copy(estimator)  # column statistics may be shared: no one trains it
     pruned.set_params(hidden_layer_sizes=small.sizes[1:-1])
-    pruned._take_state(NetworkState.from_network(small))
+    vars(pruned).update(pruned._state_attributes(NetworkState.from_network(small)))
     return pruned
 
 

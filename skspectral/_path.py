@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from skspectral._curves import check_spectral, scorer_and_name
+from skspectral._pruning import NO_CORE
 
 __all__ = ["regularization_path"]
 
@@ -114,6 +115,8 @@ def regularization_path(
     from weak has also trained longer, and keeps more nodes where the data do not say
     how many there are.
 
+    Later fits of a quarter of the epochs cost a third of the time and scored as well
+    (within .007 on California Housing), but left no core formed at five alphas of 13.
     No warning tells where a core has not formed: at a weak alpha that is the rule.
 
     Examples
@@ -194,10 +197,7 @@ def _check_estimator(estimator) -> None:
             f"{estimator.hidden_layer_sizes!r}. Pass hidden_layer_sizes=100, say."
         )
     if estimator.gate == "both":
-        raise ValueError(
-            "a core needs a gate of one eigenvalue per node; got gate='both', where "
-            "the gate is a difference. Use gate='out' or gate='in'."
-        )
+        raise ValueError(NO_CORE)
     if estimator.alpha_phi is not None and estimator.alpha_lambda is not None:
         raise ValueError(
             "the path varies `alpha`, which must reach the eigenvectors or the "

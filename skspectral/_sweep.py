@@ -127,10 +127,11 @@ def _outputs(
     h = (x - module.x_mean) / module.x_scale
     for before in layers[: layer + 1]:
         h = act(before(h))
-    weight, removed = layers[layer + 1].weight, _constants(network, layer)
+    after = layers[layer + 1]
+    weight, removed = after.weight, _constants(network, layer)
     nothing_kept = weight @ removed
-    if layers[layer + 1].bias is not None:
-        nothing_kept = nothing_kept + layers[layer + 1].bias
+    if after.bias is not None:
+        nothing_kept = nothing_kept + after.bias
     sent = (h - removed).T.contiguous()  # (width, n): the nodes that join are rows
     out = weight.T.contiguous()
     for k, order in enumerate(torch.from_numpy(orders)):
@@ -149,7 +150,7 @@ def _outputs(
 def _constants(network: SpectralMLP, layer: int) -> Tensor:
     """What each node of a layer emits once its gate is shut, as in `remove_nodes`."""
     own, after = network.layers[layer], network.layers[layer + 1]
-    if own.bias is None or after.gate == "in":
-        bias = torch.zeros_like(own.lambda_out)
-        return bias if after.gate == "in" else ACTIVATIONS[network.activation](bias)
-    return ACTIVATIONS[network.activation](own.bias)
+    if after.gate == "in":  # its gate lets nothing through
+        return torch.zeros_like(own.lambda_out)
+    bias = torch.zeros_like(own.lambda_out) if own.bias is None else own.bias
+    return ACTIVATIONS[network.activation](bias)

@@ -56,7 +56,21 @@ MAY_IMPORT = {
     },
     "_search": {"joblib", "sklearn", "_callbacks", "_candidates"},
     "datasets": {"numpy", "sklearn", "datasets"},
-    "__init__": {"_estimator", "_inputs", "_pruner", "_search", "datasets", "nn"},
+    "_sweep": {"numpy", "torch", "nn"},
+    "_curves": {
+        *("numpy", "sklearn", "torch", "nn", "_pruning", "_reading", "_state"),
+        "_sweep",
+    },
+    "_path": {"numpy", "sklearn", "_curves", "_pruning"},
+    "_plotting": {"numpy", "matplotlib"},
+    "_display": {
+        *("numpy", "sklearn", "_curves", "_plotting", "_pruning", "_relevance"),
+    },
+    "_curve_display": {"numpy", "_curves", "_path", "_plotting"},
+    "__init__": {
+        *("_curve_display", "_curves", "_display", "_estimator", "_inputs", "_path"),
+        *("_pruner", "_search", "datasets", "nn"),
+    },
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "html", "inspect"),

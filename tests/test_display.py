@@ -1,0 +1,239 @@
+"""Figures: what they draw is what the estimator says."""
+
+import builtins
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
+
+from skspectral import (
+    PruningCurveDisplay,
+    RegularizationPathDisplay,
+    RelevanceDisplay,
+    SpectralMLPClassifier,
+    SpectralMLPRegressor,
+    pruning_curve,
+    regularization_path,
+)
+from skspectral.datasets import make_teacher_student
+
+plt = pytest.importorskip("matplotlib.pyplot")
+pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
+X, Y, _ = make_teacher_student(1000, n_teacher_nodes=5, random_state=0)
+QUICK = {"max_iter": 5, "random_state": 0}
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    model = SpectralMLPRegressor(hidden_layer_sizes=40, random_state=0)
+    return model.fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def deep():
+    return SpectralMLPRegressor(hidden_layer_sizes=(8, 6), **QUICK).fit(X, Y)
+
+
+def heights(bars):
+    return np.array([bar.get_height() for bar in bars])
+
+
+def draws(figure):
+    figure.canvas.draw()
+    return figure
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_bars_count_the_core_and_the_others(teacher, log):
+    display = RelevanceDisplay.from_estimator(teacher, log=log)
+    (core, others), (panel,) = display.bars_[0], display.axes_
+    mask = teacher.core_mask_
+    assert heights(core).sum() == mask.sum() < 40
+    assert heights(others).sum() == (~mask).sum()
+    r = teacher.feature_relevance_ / teacher.feature_relevance_.max()
+    (line,) = display.lines_
+    cut = line.get_xdata()[0]
+    assert r[~mask].max() < cut < r[mask].min()
+    assert core[0].get_facecolor() != others[0].get_facecolor()
+    assert panel.get_xscale() == ("log" if log else "linear")
+    assert "R / max R" in panel.get_xlabel()
+    assert panel.get_ylabel() == "number of nodes"
+    assert f"core: {mask.sum()} nodes" in texts(panel)
+    draws(display.figure_)
+
+
+def texts(panel):
+    return [text.get_text() for text in panel.get_legend().get_texts()]
+
+
+def test_bins_of_the_paper(teacher):
+    display = RelevanceDisplay.from_estimator(teacher, log=False, threshold=0.05)
+    r = teacher.feature_relevance_ / teacher.feature_relevance_.max()
+    core, others = display.bars_[0]
+    expected = [
+        ((r >= a) & ((r < a + 0.05) if k < 19 else (r <= 1))).sum()
+        for k, a in enumerate(np.arange(20) / 20)
+    ]
+    np.testing.assert_array_equal(heights(core) + heights(others), expected)
+    assert display.lines_[0].get_xdata()[0] == 0.05
+
+
+def test_a_panel_per_layer_and_none_cut(deep):
+    display = RelevanceDisplay.from_estimator(deep, relevance="path", threshold=0.9)
+    assert len(display.axes_) == len(display.bars_) == 2
+    assert "hidden layer 1" in display.axes_[1].get_xlabel()
+    assert "path relevance" in display.axes_[1].get_xlabel()
+    assert [mask.sum() for mask in display.core_masks] == [
+        deep.prune(threshold=0.9, relevance="path", merge=False).hidden_layer_sizes[i]
+        for i in range(2)
+    ]
+    whole = RelevanceDisplay.from_estimator(deep)  # too short a fit for a gap
+    assert deep.core_sizes_ == (8, 6)
+    assert whole.lines_ == [None, None]
+    draws(whole.figure_)
+
+
+def test_given_axes_and_styles_are_used(teacher, deep):
+    figure, axes = plt.subplots(2)
+    display = RelevanceDisplay.from_estimator(teacher, ax=axes[0])
+    assert display.axes_[0] is axes[0]
+    assert display.figure_ is figure
+    again = display.plot(axes[1], core_kw={"color": "red"})
+    assert again is display
+    assert display.bars_[0][0][0].get_facecolor() == (1, 0, 0, 1)
+    RelevanceDisplay.from_estimator(deep, ax=axes)
+    with pytest.raises(ValueError, match="one axes per panel, 2; got 1. Leave it out"):
+        RelevanceDisplay.from_estimator(deep, ax=axes[0])
+    assert len(plt.get_fignums()) == 1
+
+
+def test_a_layer_without_relevance_is_drawn():
+    display = RelevanceDisplay(
+        relevances=[np.zeros(3)], core_masks=[np.arange(3) < 1], cuts=[None]
+    ).plot()
+    assert heights(display.bars_[0][1]).sum() == 2
+    draws(display.figure_)
+
+
+def test_lines_of_the_curve_are_its_scores(teacher):
+    curve = pruning_curve(teacher, X, Y, random_state=0)
+    display = PruningCurveDisplay.from_estimator(teacher, X, Y, random_state=0)
+    panel = display.ax_
+    assert sorted(display.lines_) == ["R", "path", "random"]
+    for kind in ("R", "path"):
+        x, y = display.lines_[kind].get_data()
+        np.testing.assert_array_equal(x, curve.n_nodes)
+        np.testing.assert_array_equal(y, curve.scores[kind])
+    np.testing.assert_array_equal(
+        display.lines_["random"].get_ydata(), np.median(curve.scores["random"], axis=0)
+    )
+    band = display.fill_between_.get_paths()[0].vertices[:, 1]
+    assert band.min() == curve.scores["random"].min()
+    assert band.max() == curve.scores["random"].max()
+    assert display.core_line_.get_xdata()[0] == teacher.core_sizes_[0]
+    assert display.full_line_.get_ydata()[0] == teacher.score(X, Y)
+    assert panel.get_ylabel() == "R²"
+    assert panel.get_xlabel() == "nodes kept"
+    assert panel.get_ylim()[0] == -0.3
+    assert texts(panel)[0] == "by R"
+    draws(display.figure_)
+
+
+def test_a_curve_of_few_parts():
+    display = PruningCurveDisplay(
+        n_nodes=np.array([1, 2]), scores={"R": np.array([0.1, 0.2])}
+    ).plot(log=False, line_kw={"color": "red"})
+    assert display.fill_between_ is display.core_line_ is display.full_line_ is None
+    assert display.lines_["R"].get_color() == "red"
+    assert display.ax_.get_xscale() == "linear"
+    assert display.ax_.get_ylabel() == "score"
+    _, ax = plt.subplots()
+    assert display.plot(ax).ax_ is ax
+    draws(display.figure_)
+
+
+def test_a_curve_of_classes_from_its_numbers():
+    y = (Y > np.median(Y)).astype(int)
+    model = SpectralMLPClassifier(hidden_layer_sizes=5, **QUICK).fit(X, y)
+    curve = pruning_curve(model, X, y, n_nodes=[1, 5], relevance="path")
+    display = PruningCurveDisplay.from_curve(curve, log=False)
+    assert list(display.lines_) == ["path"]
+    assert display.ax_.get_ylabel() == "accuracy"
+
+
+@pytest.mark.parametrize("sizes", [6, (6, 4)])
+def test_panels_of_the_path_are_its_numbers(sizes):
+    model = SpectralMLPRegressor(hidden_layer_sizes=sizes, **QUICK)
+    grid = [1e-4, 1e-3, 1e-1]
+    arguments = {"alphas": grid, "X_val": X[:100], "y_val": Y[:100]}
+    path = regularization_path(model, X, Y, **arguments)
+    display = RegularizationPathDisplay.from_estimator(model, X, Y, **arguments)
+    above, middle, below = display.axes_
+    assert [len(lines) for lines in display.node_lines_] == list(np.atleast_1d(sizes))
+    for layer, lines in enumerate(display.node_lines_):
+        y = np.stack([line.get_ydata() for line in lines], axis=1)
+        shown = y > above.get_ylim()[0]
+        np.testing.assert_array_equal(y[shown], path.relevances[layer][shown])
+        core = display.core_lines_[layer].get_ydata()
+        np.testing.assert_array_equal(core, path.core_sizes[:, layer])
+    train, other = (line.get_ydata() for line in display.score_lines_)
+    np.testing.assert_array_equal(train, path.train_scores)
+    np.testing.assert_array_equal(other, path.val_scores)
+    best = grid[int(path.val_scores.argmax())]
+    assert [line.get_xdata()[0] for line in display.best_lines_] == [best] * 3
+    assert (middle.get_legend() is not None) == (sizes != 6)
+    assert {panel.get_xscale() for panel in display.axes_} == {"log"}
+    assert "alpha" in below.get_xlabel()
+    draws(display.figure_)
+
+
+def test_a_path_without_other_rows_on_given_axes():
+    model = SpectralMLPRegressor(hidden_layer_sizes=3, **QUICK)
+    path = regularization_path(model, X, Y, alphas=[1e-3, 1e-2])
+    figure, axes = plt.subplots(1, 3)
+    display = RegularizationPathDisplay.from_path(path, ax=axes)
+    assert display.figure_ is figure
+    assert len(display.score_lines_) == 1
+    assert display.best_lines_ == []
+    display.plot(node_kw={"color": "red"}, line_kw={"lw": 5})
+    assert display.node_lines_[0][0].get_color() == "red"
+    assert display.core_lines_[0].get_linewidth() == 5
+    with pytest.raises(ValueError, match="one axes per panel, 3; got 1"):
+        display.plot(axes[0])
+
+
+def test_what_has_no_relevance_to_draw():
+    with pytest.raises(TypeError, match="must be a SpectralMLPRegressor"):
+        RelevanceDisplay.from_estimator(Ridge())
+    with pytest.raises(NotFittedError):
+        RelevanceDisplay.from_estimator(SpectralMLPRegressor())
+    linear = SpectralMLPRegressor(hidden_layer_sizes=(), **QUICK).fit(X, Y)
+    with pytest.raises(ValueError, match="got a network without any.*Fit with"):
+        RelevanceDisplay.from_estimator(linear)
+    both = SpectralMLPRegressor(hidden_layer_sizes=3, gate="both", **QUICK).fit(X, Y)
+    with pytest.raises(ValueError, match="gate='both'"):
+        RelevanceDisplay.from_estimator(both)
+    model = SpectralMLPRegressor(hidden_layer_sizes=3, **QUICK).fit(X, Y)
+    with pytest.raises(ValueError, match=r"`threshold` must be .*got threshold=5"):
+        RelevanceDisplay.from_estimator(model, threshold=5)
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def absent(name, *args, **kwargs):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    display = PruningCurveDisplay(n_nodes=[1], scores={"R": [0.0]})
+    with pytest.raises(ImportError, match=r"pip install skspectral\[plot\]"):
+        display.plot()
