@@ -153,10 +153,9 @@ def test_a_scorer_sees_the_pruned_estimator(deep, layer):
     np.testing.assert_array_equal(deep.predict(X), before)
 
 
-def test_scoring_is_a_score_of_other_kinds(fitted):
+def test_a_scorer_gets_the_weights(fitted):
     model, y = fitted
-    if not isinstance(model, SpectralMLPRegressor):
-        pytest.skip("a loss of numbers")
+    of_numbers = isinstance(model, SpectralMLPRegressor)
     weight = np.arange(len(X)) % 3
     curve = pruning_curve(
         model,
@@ -165,11 +164,13 @@ def test_scoring_is_a_score_of_other_kinds(fitted):
         sample_weight=weight,
         relevance=["path"],
         n_nodes=4,
-        scoring="neg_mean_squared_error",
+        scoring="neg_mean_squared_error" if of_numbers else "accuracy",
     )
     small = model.prune(n_nodes=4, relevance="path", merge=False)
-    expected = -mean_squared_error(y, small.predict(X), sample_weight=weight)
-    np.testing.assert_allclose(curve.scores["path"], [expected])
+    metric = mean_squared_error if of_numbers else accuracy_score
+    expected = metric(y, small.predict(X), sample_weight=weight)
+    sign = -1 if of_numbers else 1
+    np.testing.assert_allclose(curve.scores["path"], [sign * expected])
 
 
 def test_blocks_of_rows_sparse_rows_and_frames_change_nothing(monkeypatch):
@@ -187,6 +188,14 @@ def test_blocks_of_rows_sparse_rows_and_frames_change_nothing(monkeypatch):
     sparse = pruning_curve(model, csr_matrix(X), Y, relevance="R")
     dense = pruning_curve(model, X.tolist(), Y.tolist(), relevance="R")
     np.testing.assert_allclose(sparse.scores["R"], dense.scores["R"], atol=1e-12)
+
+
+def test_a_column_of_timestamps_keeps_its_digits():
+    late = X + 1.7e9 * np.eye(5)[0]
+    model = regressor().fit(late, Y)
+    curve = pruning_curve(model, late, Y, n_nodes=7, relevance="R")
+    expected = model.prune(n_nodes=7, merge=False).score(late, Y)
+    np.testing.assert_allclose(curve.scores["R"], [expected], atol=1e-10)
 
 
 def test_a_constant_target_scores_as_in_scikit_learn():
@@ -303,6 +312,8 @@ def test_from_strong_to_weak_and_anew():
         kept = anew.estimators[i]
         assert kept.get_params() == alone.get_params()
         np.testing.assert_array_equal(kept.predict(X), alone.predict(X))
+    assert [kept.alpha for kept in down.estimators] == sorted(GRID)
+    assert {kept.warm_start for kept in down.estimators} == {False}
     assert down.losses.tolist() != anew.losses.tolist()
 
 
@@ -317,6 +328,19 @@ def test_a_dead_node_does_not_come_back():
     assert up.train_scores[0] > down.train_scores[0] + 0.1
     dead = up.relevances[0][0] < 1e-6 * up.relevances[0][0].max()
     assert (up.relevances[0][1][dead] < 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "max_iter", "message"),
+    [(0.01, 200, "the core is still forming"), (1.0, 3000, "the relevance of every")],
+)
+def test_a_path_does_not_warn_of_its_cores(alpha, max_iter, message):
+    model = regressor(alpha=alpha, max_iter=max_iter)
+    with pytest.warns(ConvergenceWarning, match=message):
+        model.fit(X, Y)
+    with warnings.catch_warnings(record=True) as caught:
+        regularization_path(model, X, Y, alphas=alpha)
+    assert not caught
 
 
 def test_a_path_of_classes_by_another_score():

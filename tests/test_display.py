@@ -134,9 +134,10 @@ def test_lines_of_the_curve_are_its_scores(teacher):
     np.testing.assert_array_equal(
         display.lines_["random"].get_ydata(), np.median(curve.scores["random"], axis=0)
     )
-    band = display.fill_between_.get_paths()[0].vertices[:, 1]
-    assert band.min() == curve.scores["random"].min()
-    assert band.max() == curve.scores["random"].max()
+    x, y = display.fill_between_.get_paths()[0].vertices.T
+    for n, scores in zip(curve.n_nodes, curve.scores["random"].T):
+        assert y[x == n].min() == scores.min()
+        assert y[x == n].max() == scores.max()
     assert display.core_line_.get_xdata()[0] == teacher.core_sizes_[0]
     assert display.full_line_.get_ydata()[0] == teacher.score(X, Y)
     assert panel.get_ylabel() == "R²"
@@ -192,6 +193,20 @@ def test_panels_of_the_path_are_its_numbers(sizes):
     assert {panel.get_xscale() for panel in display.axes_} == {"log"}
     assert "alpha" in below.get_xlabel()
     draws(display.figure_)
+
+
+def test_dead_nodes_and_the_best_alpha_of_a_path():
+    display = RegularizationPathDisplay(
+        alphas=np.array([1e-3, 1e-2, 1e-1]),
+        relevances=[np.array([[1.0, 0.5], [0.9, 0.2], [0.8, 0.0]])],
+        core_sizes=np.array([[2], [2], [1]]),
+        train_scores=np.array([0.9, 0.8, 0.7]),
+        val_scores=np.array([0.6, 0.7, 0.5]),
+    ).plot()
+    assert display.best_lines_[0].get_xdata()[0] == 1e-2
+    y = display.node_lines_[0][1].get_ydata()
+    assert 0 < y[2] < display.axes_[0].get_ylim()[0] < y[1]
+    assert display.axes_[2].get_ylabel() == "score"
 
 
 def test_a_path_without_other_rows_on_given_axes():
