@@ -200,12 +200,11 @@ def _plan(network, fit, read):
     """Plan of one fit; the rows of a fold are read once for all that agree."""
     X, y, params = fit.input
     check_parameters(network)
-    key = (id(X), repr(getattr(network, "class_weight", None)))
-    if key not in read:
+    if id(X) not in read:
         before = set(vars(network))
         tables = network._read(X, y, **params)
         noted = {k: v for k, v in vars(network).items() if k not in before}
-        read[key] = tables, noted, {}
-    tables, noted, known = read[key]
+        read[id(X)] = tables, noted, {}
+    tables, noted, known = read[id(X)]
     vars(network).update(noted)
     return network._plan(*tables, known=known)

@@ -315,7 +315,7 @@ class Step:
             layer.spread = torch.mul if one else self.matmul
             if one and on_cpu and not self.single:
                 bias = layer.bias if layer.bias is not None else [None] * len(layer.phi)
-                columns = layer.weight.flatten(1).unsqueeze(-1)
+                columns = layer.weight.select(-1, 0).unsqueeze(-1)
                 layer.members = list(zip(columns, bias, strict=True))
 
     def buffers(self, n_rows: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:

@@ -57,6 +57,15 @@ class Recording:
         return [path for path in self.ended if path[-1][0] == "epoch"]
 
 
+class Monitor(Recording):
+    """Stays with the estimator it was set on."""
+
+    def __getattribute__(self, name):
+        if name == "max_propagation_depth":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
 class Looking(Recording):
     """Asks for the fitted estimator at each epoch."""
 
@@ -157,6 +166,14 @@ class TestScikitLearn:
         assert seen.set_up == 0
         tree = {tuple(name for name, _ in path) for path in seen.epochs()}
         assert ("fit", "search", "fit", "epoch") in tree
+
+    def test_callbacks_of_the_network_are_set_up_and_torn_down(self):
+        own = Monitor()
+        network = SpectralMLPRegressor(**QUICK).set_callbacks(own)
+        search = SpectralGridSearchCV(network, {"alpha": [1e-4, 1e-2]}, cv=2)
+        search.fit(X, Y)
+        assert len(own.epochs()) == (2 * 2 + 1) * 6
+        assert own.set_up == 0
 
     def test_a_search_in_two_processes_reports(self, callbacks):
         monitor = callbacks.ScoringMonitor(scoring="r2")

@@ -300,3 +300,30 @@ def test_the_seed_of_a_row_orders_its_minibatches():
     first, second, third = network.layers[0].phi.detach()
     torch.testing.assert_close(first, third, rtol=0, atol=0)
     assert not torch.allclose(first, second)
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="known of MKL only")
+def test_in_float32_a_run_is_the_same_bit_by_bit():
+    # 353 parameters: no whole number of vector registers.
+    g = torch.Generator().manual_seed(0)
+    X, y = torch.randn(1320, 8, generator=g), torch.randn(1320, 1, generator=g)
+    rules = layer_rules(2, alpha_phi=1e-4, alpha_lambda=1e-4, alpha_readout=1e-4)
+    runs = Runs(
+        learning_rate=torch.full((3,), 1e-2, dtype=DOUBLE),
+        seeds=(0, 1, 2),
+        layers=rules,
+        schedule=Schedule(n_epochs=10, batch_size=330),
+    )
+    starts = [
+        start_network(
+            (8, 32, 1), rules, activation="relu", generator=g, dtype=torch.float32
+        )
+        for _ in range(3)
+    ]
+    task = Task(DenseRows(X), y, SquaredError)
+    together = stack(starts)
+    train(together, task, runs)
+    for k, alone in enumerate(starts):
+        train(alone, task, runs.select([k]))
+        for layer, own in zip(together.layers, alone.layers, strict=True):
+            assert torch.equal(layer.phi[k], own.phi[0])
