@@ -77,10 +77,11 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
 
     Notes
     -----
-    In float64 the scores equal those of GridSearchCV to rounding. In float32 the
-    products of a batch round differently from those of a single network, and training
-    with ReLU amplifies it: single scores may differ in the third digit, their means by
-    less than their standard error.
+    In float64 the scores equal those of GridSearchCV to rounding. In float32 those of a
+    regressor are equal bit by bit, on one thread of a CPU, with torch's MKL and folds
+    that are cut into equal minibatches; elsewhere training with ReLU amplifies what
+    the kernels of a batch round differently: single scores may differ in the third
+    digit.
 
     Callbacks (scikit-learn 1.9) see one tree: search, then candidate and fold, then
     epoch. Those that train together advance together; one that a callback stops ends
