@@ -58,7 +58,8 @@ def lassonet_importances(X, y):
 def report(name, truth, importances, seconds):
     relevant = truth > 0
     wrong = (importances[~relevant].max() >= importances[relevant]).sum()
-    line = f"  {name:24} {seconds:6.1f} s  AUC {roc_auc_score(relevant, importances):.3f}"
+    area = roc_auc_score(relevant, importances)
+    line = f"  {name:24} {seconds:6.1f} s  AUC {area:.3f}"
     line += f"  relevant inputs below a noise one: {wrong}"
     line += f"  largest of noise {importances[~relevant].max():.1e}"
     line += f", least relevant {importances[relevant].min():.1e}"
