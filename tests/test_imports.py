@@ -66,10 +66,11 @@ MAY_IMPORT = {
     "_display": {
         *("numpy", "sklearn", "_curves", "_plotting", "_pruning", "_relevance"),
     },
-    "_curve_display": {"numpy", "_curves", "_path", "_plotting"},
+    "_curve_display": {"numpy", "_curves", "_plotting"},
+    "_path_display": {"numpy", "_path", "_plotting"},
     "__init__": {
         *("_curve_display", "_curves", "_display", "_estimator", "_inputs", "_path"),
-        *("_pruner", "_search", "datasets", "nn"),
+        *("_path_display", "_pruner", "_search", "datasets", "nn"),
     },
 }
 STANDARD = {
