@@ -3,10 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint bench oldest clean
+.PHONY: demo gallery test lint bench oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
+
+gallery: $(VENV)/demo
+	for example in examples/plot_*.py; do \
+	    echo "$$example"; MPLBACKEND=Agg $(BIN)/python $$example || exit 1; \
+	done
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2
@@ -23,6 +28,8 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/california.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/inputs.py
 
 # The lower bounds of pyproject.toml, on the same tests.
 oldest:

@@ -81,12 +81,12 @@ axes[0].legend()
 plt.show()
 
 # %%
-# In the first task importance falls with the shift. SelectFromModel's default threshold,
-# the mean, drops the weak columns although each of them helps; a number just above zero
-# keeps those whose gate is open, since the gates of noise are closed. The weakest column
-# lies where permuted copies come to lie as well: with the paper's rows it stands clear.
-# In the second task no column is related to the class alone, and still all eight are
-# found.
+# In the first task importance falls with the shift. SelectFromModel's default
+# threshold, the mean, drops the weak columns although each of them helps; a number just
+# above zero keeps those whose gate is open, since the gates of noise are closed. The
+# weakest column lies where permuted copies come to lie as well: with the paper's rows
+# it stands clear. In the second task no column is related to the class alone, and still
+# all eight are found.
 #
 # Where this fails: a penalty that is too strong closes the gates of weak columns as
 # well, one that is too weak leaves noise ajar; the band of permuted copies shows the

@@ -1,5 +1,7 @@
 """What fit finds, and what can be done with it."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -460,3 +462,10 @@ def test_a_fit_on_cuda_is_a_fit_on_the_cpu():
             gpu.fit(X, y).coefs_[0], cpu.fit(X, y).coefs_[0], rtol=1e-6
         )
         assert gpu.device_ == "cuda"
+
+
+def test_the_html_shows_the_core():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(**QUICK).fit(X, y)
+    assert re.search(r"core_sizes_.{0,400}\(\d+,\)", model._repr_html_(), re.DOTALL)
