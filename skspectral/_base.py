@@ -29,7 +29,7 @@ from skspectral._step import Adam
 from skspectral._together import Data, Plan, train_together
 from skspectral._train import History
 
-__all__ = ["BaseSpectralMLP"]
+__all__ = ["BaseSpectralMLP", "fit_together"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -434,3 +434,24 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def fit_together(estimators, arguments, *, warn=True):
+    """Fit estimators of this package, in batches where they are alike enough.
+
+    Parameters
+    ----------
+    estimators : sequence of unfitted estimators
+    arguments : sequence of (X, y, parameters of fit)
+    warn : bool, default=True
+        Whether each may warn as in its fit.
+    """
+    plans = []
+    for estimator, (X, y, parameters) in zip(estimators, arguments, strict=True):
+        check_parameters(estimator)
+        plans.append(estimator._plan(*estimator._read(X, y, **parameters)))
+    trained = train_together(plans)
+    for estimator, plan, (state, history) in zip(
+        estimators, plans, trained, strict=True
+    ):
+        estimator._finish(plan, state, history, warn=warn)

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+from skspectral._base import fit_together
 from skspectral._parameters import Rule
 from skspectral._pruning import check_cut
 
@@ -186,15 +187,20 @@ def choose_cut(
             scores.append(float(scorer(small, X_rows, y_rows, **parameters)))
         return np.array(scores)
 
-    cuts, columns, networks = candidate_cuts(widths, large.core_sizes_), [], []
-    for train, test in folds:
-        network = large
-        if estimator is not None:
-            parameters = _of_rows(X, routed.estimator.fit, train)
-            network = clone(estimator).fit(
-                _safe_indexing(X, train), _safe_indexing(y, train), **parameters
+    cuts, columns = candidate_cuts(widths, large.core_sizes_), []
+    networks = [large] * len(folds)
+    if estimator is not None:
+        networks = [clone(estimator) for _ in folds]
+        arguments = [
+            (
+                _safe_indexing(X, train),
+                _safe_indexing(y, train),
+                _of_rows(X, routed.estimator.fit, train),
             )
-        networks.append(network)
+            for train, _ in folds
+        ]
+        fit_together(networks, arguments)
+    for network, (_, test) in zip(networks, folds, strict=True):
         columns.append(scores_of(network, cuts, test))
         if not np.isfinite(columns[-1]).all():
             raise ValueError(

@@ -6,9 +6,7 @@ from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from skspectral._base import BaseSpectralMLP
-from skspectral._parameters import check_parameters
-from skspectral._together import train_together
+from skspectral._base import BaseSpectralMLP, fit_together
 
 __all__ = ["null_importances"]
 
@@ -91,22 +89,18 @@ def null_importances(
             f"`n_repeats` must be an integer >= 1; got {n_repeats!r}. Ten networks "
             "tell a band from a point."
         )
-    check_parameters(estimator)
     names = np.asarray(X.columns, dtype=object) if hasattr(X, "columns") else None
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
     check_consistent_length(X, y)
     rng = check_random_state(random_state)
-    models, plans = [], []
+    stack = sparse.hstack if sparse.issparse(X) else np.hstack
+    models, tables = [], []
     for _ in range(n_repeats):
         shadow = X[rng.permutation(X.shape[0])]
-        stack = sparse.hstack if sparse.issparse(X) else np.hstack
-        table = stack([X, shadow])
+        tables.append((stack([X, shadow]), y, {"sample_weight": sample_weight}))
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        model = clone(estimator).set_params(random_state=seed, warm_start=False)
-        plans.append(model._plan(*model._read(table, y, sample_weight)))
-        models.append(model)
-    for model, plan, trained in zip(models, plans, train_together(plans), strict=True):
-        model._finish(plan, *trained, warn=False)
+        models.append(clone(estimator).set_params(random_state=seed))
+    fit_together(models, tables, warn=False)
     both = np.stack([model.feature_importances_ for model in models], axis=1)
     importances, null = np.split(both, 2)
     return Bunch(

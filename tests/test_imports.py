@@ -45,10 +45,8 @@ MAY_IMPORT = {
     "_candidates": {
         *("joblib", "sklearn", "_base", "_callbacks", "_parameters", "_together"),
     },
-    "_cuts": {"numpy", "sklearn", "_parameters", "_pruning"},
-    "_inputs": {
-        *("numpy", "scipy", "sklearn", "_base", "_parameters", "_together"),
-    },
+    "_cuts": {"numpy", "sklearn", "_base", "_parameters", "_pruning"},
+    "_inputs": {"numpy", "scipy", "sklearn", "_base"},
     "_report": set(),
     "_pruner": {
         *("numpy", "sklearn", "_callbacks", "_cuts", "_parameters", "_pruning"),
