@@ -394,7 +394,10 @@ def by_brute_force(estimator, rows, y, folds, max_loss, rule, relevance):
 )
 def test_max_loss_is_what_brute_force_finds(kind, widths, rule, max_loss, relevance):
     rows, y = data(kind)
-    estimator = kind(hidden_layer_sizes=widths, max_iter=30, random_state=0)
+    # In float64: folds that train together round differently from folds alone.
+    estimator = kind(
+        hidden_layer_sizes=widths, max_iter=30, random_state=0, dtype="float64"
+    )
     chosen_by = {"max_loss": max_loss, "rule": rule, "relevance": relevance}
     pruner = SpectralPruner(estimator, cv=3, **chosen_by).fit(rows, y)
     split = (StratifiedKFold if kind is SpectralMLPClassifier else KFold)(3)
@@ -403,7 +406,7 @@ def test_max_loss_is_what_brute_force_finds(kind, widths, rule, max_loss, releva
         estimator, rows, y, folds, max_loss, rule, relevance
     )
     results = pruner.cut_results_
-    np.testing.assert_allclose(results["scores"], scores, rtol=1e-12)
+    np.testing.assert_allclose(results["scores"], scores, rtol=1e-9)
     assert results["chosen_on_folds"] == on_folds
     assert results["chosen"] == chosen
     assert sum(chosen) < sum(widths)  # else the test says little
