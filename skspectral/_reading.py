@@ -15,20 +15,10 @@ def read_table(estimator, X, y, sample_weight, *, reset: bool, first: bool = Tru
     """
     if estimator._regression:
         _refuse_strings(y)
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        reset=reset,
-        accept_sparse=["csr", "csc"],
-        dtype=[np.float64, np.float32],
-        multi_output=True,
-        y_numeric=estimator._regression,
-        ensure_min_samples=2 if first else 1,
-    )
+    X, y = _checked(estimator, X, y, reset=reset, ensure_min_samples=2 if first else 1)
     weight = check_weight(sample_weight, len(y))
     y, weight = estimator._read_targets(y, weight, reset=reset)
-    table = Table(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
+    table = Table(X, y, weight)
     if weight is not None and not weight.all():
         # A row of weight 0 is a row that is not there: not in the statistics, not in
         # the validation split, not in a minibatch.
@@ -51,19 +41,25 @@ def read_watched(estimator, X, y, sample_weight):
                 "X_val and y_val. Pass these as well."
             )
         return None
+    X, y = _checked(estimator, X, y, reset=False)
+    weight = check_weight(sample_weight, len(y), "sample_weight_val")
+    y, weight = estimator._read_targets(y, weight, reset=False, watched=True)
+    return Table(X, y, weight)
+
+
+def _checked(estimator, X, y, **options):
+    """X dense or CSR, and y, as ``validate_data`` passes them."""
     X, y = validate_data(
         estimator,
         X,
         y,
-        reset=False,
         accept_sparse=["csr", "csc"],
         dtype=[np.float64, np.float32],
         multi_output=True,
         y_numeric=estimator._regression,
+        **options,
     )
-    weight = check_weight(sample_weight, len(y), "sample_weight_val")
-    y, weight = estimator._read_targets(y, weight, reset=False, watched=True)
-    return Table(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
+    return (X.tocsr() if hasattr(X, "tocsr") else X), y
 
 
 def _refuse_strings(y) -> None:
