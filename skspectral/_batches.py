@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skspectral._rows import Rows
+from skspectral._rows import Rows, take_rows
 from skspectral._runs import Schedule
 from skspectral._step import Batch, Step
 
@@ -50,6 +50,7 @@ class Minibatches:
     weight : Tensor of shape (K, n), on the CPU, or None
     schedule : Schedule
     generators : list of K torch.Generator
+        Runs of equally many rows may share one.
     n_outputs : int
     factor : float
         Of the row weights, see Loss.
@@ -68,7 +69,7 @@ class Minibatches:
         factor: float,
     ) -> None:
         self.step, self.rows, self.target, self.index = step, rows, target, index
-        self.shuffle, self.generators = schedule.shuffle, generators
+        self.shuffle = schedule.shuffle
         self.weight, self.factor = weight, factor
         self.n_batches = count_batches(len(index[0]), schedule.batch_size)
         # An epoch is cut into equal minibatches, so that none is a noisy remainder.
@@ -97,7 +98,12 @@ class Minibatches:
         self.order = torch.zeros(self.n_batches, n_runs, self.batch_size).long()
         for k, own in enumerate(index):
             self._set_order(k, own)
-        self.permutation = torch.empty(max(len(i) for i in index)).long()
+        longest = max(len(i) for i in index)
+        self.permutation, self.permuted = torch.empty(2, longest).long()
+        # Runs with one generator draw the same permutation, and draw it once.
+        self.drawers: dict[torch.Generator, list[int]] = {}
+        for k, generator in enumerate(generators):
+            self.drawers.setdefault(generator, []).append(k)
         self.row_factor = self._row_factor(like)
         self.n_places = len(index[0]) if self.single else self.order.numel()
         if weight is not None:
@@ -128,21 +134,27 @@ class Minibatches:
     def epoch(self) -> Iterator[Block]:
         """Permute the rows of each run and go through them once."""
         if self.shuffle:
-            for k, rows in enumerate(self.index):
-                order = self.permutation[: len(rows)]
-                torch.randperm(len(rows), generator=self.generators[k], out=order)
-                self._set_order(k, rows[order])
+            self._permute()
         places = self.order.view(-1)[: self.n_places]
         per_block = self.per_block * len(self.index) * self.batch_size
         for start in range(0, self.n_places, per_block):
             yield self._fill(start, places[start : start + per_block].to(self.device))
+
+    def _permute(self) -> None:
+        for generator, runs in self.drawers.items():
+            n = len(self.index[runs[0]])
+            order, rows = self.permutation[:n], self.permuted[:n]
+            torch.randperm(n, generator=generator, out=order)
+            for k in runs:
+                torch.index_select(self.index[k], 0, order, out=rows)
+                self._set_order(k, rows)
 
     def _fill(self, start: int, rows: Tensor) -> Block:
         """Gather the given rows, which stand at `start` in the epoch."""
         n = len(rows)
         x, y, w, output = (t[:n] for t in (self.x, self.y, self.w, self.output))
         self.rows.take(rows, x)
-        torch.index_select(self.target, 0, rows, out=y)
+        take_rows(self.target, rows, y)
         w.copy_(self.row_factor[start : start + n])
         if self.weight is not None:
             w.mul_(self.weight[self.run[:n], rows][:, None])

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["DenseRows", "Rows", "SparseRows", "StackedRows", "index_table"]
+__all__ = ["DenseRows", "Rows", "SparseRows", "StackedRows", "index_table", "take_rows"]
 
 
 class Rows(Protocol):
@@ -28,7 +28,7 @@ class DenseRows:
         self.n_rows, self.n_columns = values.shape
 
     def take(self, index: Tensor, out: Tensor) -> None:
-        torch.index_select(self.values, 0, index, out=out)
+        take_rows(self.values, index, out)
 
 
 class SparseRows:
@@ -72,6 +72,13 @@ class StackedRows:
             rows = out.new_empty(int(own.sum()), self.n_columns)
             self.parts[number].take(index[own] - self.starts[number], rows)
             out[own] = rows
+
+
+def take_rows(values: Tensor, index: Tensor, out: Tensor) -> None:
+    """Write the rows `index` of a matrix into `out`."""
+    if values.shape[1] == 1:  # a vector is gathered four times as fast
+        values, out = values[:, 0], out[:, 0]
+    torch.index_select(values, 0, index, out=out)
 
 
 def index_table(weight: Tensor | None, n_rows: int, n_runs: int) -> list[Tensor]:

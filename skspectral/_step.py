@@ -200,7 +200,7 @@ class _Layer:
         self.phi = phi
         self.gate_kind = rule.gate
         self.spread: Callable  # d (*K, b, out), weight (*K, out, in) -> (*K, b, in)
-        self.members: list[Any] | None = None  # weight and bias of each
+        self.members: list[Tensor] | None = None  # weight of each
         self.flipped = parameters.flipped[index]
         self.bias = _row(parameters.value(index, "bias"))
         # Where a gradient is not wanted it is None. Products are written to contiguous
@@ -314,9 +314,7 @@ class Step:
             # The product of a column and a row is a product of elements.
             layer.spread = torch.mul if one else self.matmul
             if one and on_cpu and not self.single:
-                bias = layer.bias if layer.bias is not None else [None] * len(layer.phi)
-                columns = layer.weight.select(-1, 0).unsqueeze(-1)
-                layer.members = list(zip(columns, bias, strict=True))
+                layer.members = list(layer.weight.select(-1, 0).unsqueeze(-1))
 
     def buffers(self, n_rows: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Work space of a minibatch of n_rows: z, a and d, see Batch."""
@@ -340,13 +338,12 @@ class Step:
 
     def _affine(self, layer: _Layer, x: Tensor, out: Tensor, members: Any) -> None:
         if members is not None:
-            for (weight, bias), (own_x, own_out) in zip(
+            for weight, (own_x, own_out) in zip(
                 layer.members or (), members, strict=True
             ):
-                if bias is None:
-                    torch.mm(own_x, weight, out=own_out)
-                else:
-                    torch.addmm(bias, own_x, weight, out=own_out)
+                torch.mm(own_x, weight, out=own_out)
+            if layer.bias is not None:
+                out.add_(layer.bias)
         elif layer.bias is None:
             self.matmul(x, layer.weight, out=out)
         else:

@@ -144,6 +144,7 @@ def train(
     index = task.index_of_runs(runs.weight, len(runs))
     if generators is None:
         generators = [torch.Generator().manual_seed(seed) for seed in runs.seeds]
+    generators = _share(generators, index)
     histories = [History() for _ in range(len(runs))]
     # Runs that take equally many steps an epoch take them together.
     groups: dict[int, list[int]] = {}
@@ -156,6 +157,18 @@ def train(
         if not group.run(on_epoch):
             break
     return histories
+
+
+def _share(
+    generators: list[torch.Generator], index: list[Tensor]
+) -> list[torch.Generator]:
+    """One generator for all runs that would draw the same permutations."""
+    first: dict[tuple[bytes, int], torch.Generator] = {}
+    shared = []
+    for generator, rows in zip(generators, index, strict=True):
+        draws = (generator.get_state().numpy().tobytes(), len(rows))
+        shared.append(first.setdefault(draws, generator))
+    return shared
 
 
 class _Stopping:
