@@ -259,7 +259,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _results(self, plan: Plan, state: NetworkState, history: History) -> dict:
         """Fitted attributes, from a trained network."""
         results = {
-            **self._state_attributes(state),
+            "_network_state": state,
             "_x_columns": plan.data.x,
             "_y_columns": plan.data.y,
             "n_iter_": len(history.loss),
@@ -315,7 +315,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
                 stacklevel=5,
             )
             return
-        if len(self.eigenvectors_) < 2 or self.gate == "both":
+        if len(self._network_state.phi) < 2 or self.gate == "both":
             return
         core = self._core()
         if core.vanished:

@@ -79,6 +79,16 @@ class Minibatches:
         like = step.gradient
         self.device = like.device
         n_runs = len(index)
+        # Runs that draw the same rows in the same order share a stream of them.
+        streams: dict[tuple[int, int], int] = {}
+        self.stream = [
+            streams.setdefault((id(own), id(generator)), len(streams))
+            for own, generator in zip(index, generators, strict=True)
+        ]
+        self.first = [self.stream.index(s) for s in range(len(streams))]  # run of each
+        self.drawers: dict[torch.Generator, list[int]] = {}
+        for s, k in enumerate(self.first):
+            self.drawers.setdefault(generators[k], []).append(s)
         kind = "cpu" if self.device.type == "cpu" else "cuda"
         batch_bytes = n_runs * self.batch_size * rows.n_columns * like.element_size()
         self.per_block = min(
@@ -89,21 +99,21 @@ class Minibatches:
         self.y = target.new_empty(n_rows, target.shape[1])
         self.w = like.new_empty(n_rows, 1)
         self.output = like.new_empty(n_rows, n_outputs)
+        self.drawn: tuple[Tensor, ...] | None = None  # rows of the streams
+        if len(streams) < n_runs:
+            n_drawn = n_rows // n_runs * len(streams)
+            self.drawn = tuple(torch.empty_like(t[:n_drawn]) for t in (self.x, self.y))
+            self.of_run = torch.tensor(self.stream, device=self.device)
         axis = () if self.single else (n_runs,)
         self.ones = like.new_ones(*axis, 1, self.batch_size)
         self.work = step.buffers(self.batch_size)
         self._views: dict[tuple[int, int], Batch] = {}
-        # Rows of an epoch, (n_batches, K, b), and their factors. All runs have b rows:
-        # what fills up shorter ones is row 0 with a factor of 0.
-        self.order = torch.zeros(self.n_batches, n_runs, self.batch_size).long()
-        for k, own in enumerate(index):
-            self._set_order(k, own)
-        longest = max(len(i) for i in index)
-        self.permutation, self.permuted = torch.empty(2, longest).long()
-        # Runs with one generator draw the same permutation, and draw it once.
-        self.drawers: dict[torch.Generator, list[int]] = {}
-        for k, generator in enumerate(generators):
-            self.drawers.setdefault(generator, []).append(k)
+        # Rows of an epoch, (n_batches, streams, b), and their factors, by run. All runs
+        # have b rows: what fills up shorter ones is row 0 with a factor of 0.
+        self.order = torch.zeros(self.n_batches, len(streams), self.batch_size).long()
+        for s, k in enumerate(self.first):
+            self._set_order(s, index[k])
+        self.permutation, self.permuted = torch.empty(2, max(map(len, index))).long()
         self.row_factor = self._row_factor(like)
         self.n_places = len(index[0]) if self.single else self.order.numel()
         if weight is not None:
@@ -111,8 +121,8 @@ class Minibatches:
             runs = torch.arange(n_runs, device=self.device)
             self.run = runs.repeat_interleave(self.batch_size).repeat(self.per_block)
 
-    def _set_order(self, k: int, rows: Tensor) -> None:
-        size, line = self.sizes[k], self.order[:, k]
+    def _set_order(self, stream: int, rows: Tensor) -> None:
+        size, line = self.sizes[self.first[stream]], self.order[:, stream]
         whole, rest = divmod(len(rows), size)
         line[:whole, :size] = rows[: whole * size].view(whole, size)
         if rest:
@@ -136,27 +146,41 @@ class Minibatches:
         if self.shuffle:
             self._permute()
         places = self.order.view(-1)[: self.n_places]
-        per_block = self.per_block * len(self.index) * self.batch_size
+        n_streams, n_runs = self.order.shape[1], len(self.index)
+        per_block = self.per_block * n_streams * self.batch_size
         for start in range(0, self.n_places, per_block):
-            yield self._fill(start, places[start : start + per_block].to(self.device))
+            rows = places[start : start + per_block].to(self.device)
+            first, n = (k // n_streams * n_runs for k in (start, len(rows)))
+            yield self._fill(slice(first, first + n), rows)
 
     def _permute(self) -> None:
-        for generator, runs in self.drawers.items():
-            n = len(self.index[runs[0]])
+        for generator, streams in self.drawers.items():
+            n = len(self.index[self.first[streams[0]]])
             order, rows = self.permutation[:n], self.permuted[:n]
             torch.randperm(n, generator=generator, out=order)
-            for k in runs:
-                torch.index_select(self.index[k], 0, order, out=rows)
-                self._set_order(k, rows)
+            for s in streams:
+                torch.index_select(self.index[self.first[s]], 0, order, out=rows)
+                self._set_order(s, rows)
 
-    def _fill(self, start: int, rows: Tensor) -> Block:
-        """Gather the given rows, which stand at `start` in the epoch."""
-        n = len(rows)
+    def _fill(self, places: slice, rows: Tensor) -> Block:
+        """Gather these rows of the streams, for these places of the runs' epoch."""
+        n = places.stop - places.start
         x, y, w, output = (t[:n] for t in (self.x, self.y, self.w, self.output))
-        self.rows.take(rows, x)
-        take_rows(self.target, rows, y)
-        w.copy_(self.row_factor[start : start + n])
+        if self.drawn is None:
+            self.rows.take(rows, x)
+            take_rows(self.target, rows, y)
+        else:
+            drawn_x, drawn_y = (t[: len(rows)] for t in self.drawn)
+            self.rows.take(rows, drawn_x)
+            take_rows(self.target, rows, drawn_y)
+            self._hand_out(drawn_x, x)
+            self._hand_out(drawn_y, y)
+        w.copy_(self.row_factor[places])
         if self.weight is not None:
+            if self.drawn is not None:
+                by_run = rows.new_empty(n)
+                self._hand_out(rows, by_run)
+                rows = by_run
             w.mul_(self.weight[self.run[:n], rows][:, None])
         step = len(self.index) * self.batch_size
         batches = [self._view(a, min(a + step, n)) for a in range(0, n, step)]
@@ -164,6 +188,17 @@ class Minibatches:
             return Block(batches, output, y, w)
         shape = (-1, len(self.index), self.batch_size)
         return Block(batches, *(t.unflatten(0, shape) for t in (output, y, w)))
+
+    def _hand_out(self, drawn: Tensor, out: Tensor) -> None:
+        """Give each run the rows of its stream, minibatch by minibatch."""
+        n_streams, n_runs = self.order.shape[1], len(self.index)
+        n_batches = len(drawn) // (n_streams * self.batch_size)
+        torch.index_select(
+            drawn.view(n_batches, n_streams, -1),
+            1,
+            self.of_run,
+            out=out.view(n_batches, n_runs, -1),
+        )
 
     def _view(self, start: int, stop: int) -> Batch:
         """Views of one minibatch of the block, made once."""

@@ -261,7 +261,7 @@ def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     small = remove_nodes(network, masks)
     pruned = copy.copy(estimator)  # column statistics may be shared: no one trains it
     pruned.set_params(hidden_layer_sizes=small.sizes[1:-1])
-    vars(pruned).update(pruned._state_attributes(NetworkState.from_network(small)))
+    pruned._network_state = NetworkState.from_network(small)
     return pruned
 
 

@@ -38,8 +38,9 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     gate : {"out", "in", "both"}, default="out"
         Whose eigenvalue gates the weights of a layer. ``"out"``, that of the receiving
         node, finds the core of hidden nodes [1]_. ``"in"``, that of the sending node,
-        gates the input columns as well [2]_. ``"both"`` [3]_ trains a difference of the
-        two, which defines no core: `core_sizes_` and `prune` raise.
+        gates the input columns as well [2]_; to select columns give `alpha` yourself,
+        1e-3 say, as "auto" is weak where rows are many. ``"both"`` [3]_ trains a
+        difference of the two, which defines no core: `core_sizes_` and `prune` raise.
     trainable : {"all", "eigenvalues", "eigenvectors"}, default="all"
         What is trained beside biases (and, with ``gate="out"``, the readout). The
         frozen part keeps its random start.
@@ -111,13 +112,17 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
         The nodes that survive: those above the widest gap in R, if it spans two decades
         or more.
     core_sizes_ : tuple of int
-        Their number by hidden layer; fits `hidden_layer_sizes`.
+        Their number by hidden layer; fits `hidden_layer_sizes`. Where it is the width
+        no node is dead: widen the layer, raise `alpha`, or see `core_formed_`.
+    core_formed_ : bool
+        False where some nodes of a layer are nearly dead but no gap sets them apart:
+        the fit was too short to tell, which it also warns of.
     feature_importances_ : ndarray of shape (n_features_in_,)
         Importance of the input columns, summing to 1 (or all zero). With ``gate="in"``
         R of the input nodes. With ``gate="out"`` the path norm through the network: a
         ranking, not a gate; no column reaches zero.
     eigenvectors_ : list of ndarray of shape (n_out, n_in)
-        phi of each layer, in standardised units.
+        phi of each layer, in standardised units. Read-only, like the eigenvalues.
     eigenvalues_in_, eigenvalues_out_ : list of ndarray
         Eigenvalues of the sending and of the receiving nodes of each layer;
         ``weight = (eigenvalues_in - eigenvalues_out[:, None]) * eigenvectors``.
@@ -322,8 +327,9 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     gate : {"out", "in", "both"}, default="out"
         Whose eigenvalue gates the weights of a layer. ``"out"``, that of the receiving
         node, finds the core of hidden nodes [1]_. ``"in"``, that of the sending node,
-        gates the input columns as well [2]_. ``"both"`` [3]_ trains a difference of the
-        two, which defines no core: `core_sizes_` and `prune` raise.
+        gates the input columns as well [2]_; to select columns give `alpha` yourself,
+        1e-3 say, as "auto" is weak where rows are many. ``"both"`` [3]_ trains a
+        difference of the two, which defines no core: `core_sizes_` and `prune` raise.
     trainable : {"all", "eigenvalues", "eigenvectors"}, default="all"
         What is trained beside biases (and, with ``gate="out"``, the readout). The
         frozen part keeps its random start.
@@ -398,13 +404,17 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         The nodes that survive: those above the widest gap in R, if it spans two decades
         or more.
     core_sizes_ : tuple of int
-        Their number by hidden layer; fits `hidden_layer_sizes`.
+        Their number by hidden layer; fits `hidden_layer_sizes`. Where it is the width
+        no node is dead: widen the layer, raise `alpha`, or see `core_formed_`.
+    core_formed_ : bool
+        False where some nodes of a layer are nearly dead but no gap sets them apart:
+        the fit was too short to tell, which it also warns of.
     feature_importances_ : ndarray of shape (n_features_in_,)
         Importance of the input columns, summing to 1 (or all zero). With ``gate="in"``
         R of the input nodes. With ``gate="out"`` the path norm through the network: a
         ranking, not a gate; no column reaches zero.
     eigenvectors_ : list of ndarray of shape (n_out, n_in)
-        phi of each layer, in standardised units.
+        phi of each layer, in standardised units. Read-only, like the eigenvalues.
     eigenvalues_in_, eigenvalues_out_ : list of ndarray
         Eigenvalues of the sending and of the receiving nodes of each layer;
         ``weight = (eigenvalues_in - eigenvalues_out[:, None]) * eigenvectors``.

@@ -24,15 +24,16 @@ def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
     ValueError
         For ``activation="silu"``, which scikit-learn's MLP does not have.
     """
-    if estimator._activation == "silu":
+    state = estimator._state()
+    if state.activation == "silu":
         raise ValueError(
             "scikit-learn's MLP has the activations identity, logistic, tanh and relu; "
             "got activation='silu'. Export with to_torch() instead."
         )
     kind = MLPRegressor if classes is None else MLPClassifier
     mlp = kind(
-        hidden_layer_sizes=estimator._state().sizes[1:-1],
-        activation=estimator._activation,
+        hidden_layer_sizes=state.sizes[1:-1],
+        activation=state.activation,
     )
     mlp.coefs_, mlp.intercepts_ = estimator.coefs_, estimator.intercepts_
     mlp.n_layers_ = len(mlp.coefs_) + 1

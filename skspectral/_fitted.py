@@ -1,7 +1,6 @@
 """What a fitted network tells: relevance, core, weights, outputs, smaller versions."""
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -16,7 +15,6 @@ from skspectral._relevance import (
 )
 from skspectral._runs import layer_rules
 from skspectral._state import NetworkState
-from skspectral.nn import SpectralMLP
 
 __all__ = ["FittedSpectralMLP"]
 
@@ -26,49 +24,31 @@ PREDICT_ROWS = 8192  # rows that are float64 at a time
 class FittedSpectralMLP(BaseEstimator):
     """Fitted attributes, pruning, exports and raw outputs of both estimators.
 
-    The state is six lists of arrays and two sets of column statistics; all else is
-    computed from them when asked for.
+    A fit leaves a network of read-only arrays, `_network_state`, and two sets of column
+    statistics; all else is computed from them when asked for.
     """
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "eigenvectors_")
-
-    @staticmethod
-    def _state_attributes(state: NetworkState) -> dict:
-        return {
-            "eigenvectors_": state.phi,
-            "eigenvalues_in_": state.lambda_in,
-            "eigenvalues_out_": state.lambda_out,
-            "_bias": state.bias,
-            "_gates": state.gates,
-            "_activation": state.activation,
-        }
+        return hasattr(self, "_network_state")
 
     def _state(self) -> NetworkState:
-        return NetworkState(
-            self.eigenvectors_,
-            self.eigenvalues_in_,
-            self.eigenvalues_out_,
-            self._bias,
-            self._gates,
-            self._activation,
-        )
-
-    def _network(self):
-        """The fitted network as a module on the CPU, in standardised units."""
         if not self.__sklearn_is_fitted__():
             # AttributeError too, so that hasattr is False before fit.
             raise NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' "
                 "with appropriate arguments before using this attribute."
             )
+        return self._network_state
+
+    def _network(self):
+        """The fitted network as a module on the CPU, in standardised units."""
         return self._state().to_network()
 
     def _core(self) -> Core:
-        network = self._network()
-        if "both" in self._gates:
+        state = self._state()
+        if "both" in state.gates:
             raise AttributeError(NO_CORE)
-        return cut_widest_gap(hidden_relevance(network))
+        return cut_widest_gap(hidden_relevance(state.to_network()))
 
     def _rules(self, n_layers: int, alpha: float | None = None):
         return layer_rules(
@@ -86,6 +66,21 @@ class FittedSpectralMLP(BaseEstimator):
             return dict.fromkeys(names, alpha)
         values = {name: getattr(self, name) for name in names}
         return {n: self.alpha_ if v is None else float(v) for n, v in values.items()}
+
+    @property
+    def eigenvectors_(self):
+        """Eigenvectors phi of each layer, in standardised units: arrays (out, in)."""
+        return list(self._state().phi)
+
+    @property
+    def eigenvalues_in_(self):
+        """Eigenvalues of the sending nodes of each layer: arrays (in,)."""
+        return list(self._state().lambda_in)
+
+    @property
+    def eigenvalues_out_(self):
+        """Eigenvalues of the receiving nodes of each layer: arrays (out,)."""
+        return list(self._state().lambda_out)
 
     @property
     def n_trained_parameters_(self):
@@ -122,6 +117,11 @@ class FittedSpectralMLP(BaseEstimator):
     def core_sizes_(self):
         """Nodes of the core by hidden layer; fits `hidden_layer_sizes`."""
         return tuple(int(mask.sum()) for mask in self._core().masks)
+
+    @property
+    def core_formed_(self):
+        """Whether a gap sets the dead nodes apart, or every node is needed."""
+        return not self._core().forming
 
     @property
     def feature_importances_(self):
@@ -225,14 +225,14 @@ class FittedSpectralMLP(BaseEstimator):
 
     def _outputs(self, X) -> np.ndarray:
         """Outputs of the network for raw rows, (n, o), float64."""
-        outputs = self._propagate(X, SpectralMLP.forward)
+        outputs = self._propagate(X)
         return outputs * self._y_columns.scale + self._y_columns.mean
 
     def _hidden(self, X) -> np.ndarray:
         """Activations of the last hidden layer for raw rows, (n, nodes), float64."""
-        return self._propagate(X, SpectralMLP.hidden)
+        return self._propagate(X, hidden=True)
 
-    def _propagate(self, X, through) -> np.ndarray:
+    def _propagate(self, X, *, hidden=False) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(
             self,
@@ -243,18 +243,13 @@ class FittedSpectralMLP(BaseEstimator):
         )
         if hasattr(X, "tocsr"):
             X = X.tocsr()
-        # In float64, whatever trained it: rounding would make a row's prediction depend
-        # on the rows beside it.
-        network = self._state().to_network(dtype=torch.float64)
-        x = self._x_columns
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, X.shape[0], PREDICT_ROWS):
-                part = X[start : start + PREDICT_ROWS]
-                part = part.toarray() if hasattr(part, "toarray") else part
-                part = (part.astype(np.float64) - x.mean) / x.scale
-                parts.append(through(network, torch.from_numpy(part)).numpy())
-        return np.concatenate(parts)
+        state, x, parts = self._state(), self._x_columns, []
+        for start in range(0, X.shape[0], PREDICT_ROWS):
+            part = X[start : start + PREDICT_ROWS]
+            part = part.toarray() if hasattr(part, "toarray") else part
+            part = (part.astype(np.float64) - x.mean) / x.scale
+            parts.append(state.propagate(part, hidden=hidden))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def to_torch(self):
         """The fitted network as a torch module, from raw rows to outputs.

@@ -26,7 +26,8 @@ def null_importances(
     ----------
     estimator : SpectralMLPRegressor or SpectralMLPClassifier
         Fitted or not; clones are trained. Use ``gate="in"``, whose importances are the
-        gates of the inputs: the penalty brings those of noise to zero. With
+        gates of the inputs: the penalty brings those of noise to zero, the sooner the
+        larger `alpha` (1e-3 rather than the 1e-4 that "auto" means for many rows). With
         ``gate="out"`` they are a ranking.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -48,6 +49,9 @@ def null_importances(
             Largest importance of any copy.
         stability : ndarray of shape (n_features,)
             Share of the networks in which the column is above every copy.
+        support : ndarray of shape (n_features,), bool
+            Columns whose mean importance is above the threshold, for ``X[:, support]``
+            or ``X.loc[:, support]``.
         feature_names : ndarray of shape (n_features,) or None
             Names of the columns, where X is a frame.
 
@@ -55,6 +59,12 @@ def null_importances(
     ------
     ValueError
         For an estimator that is not spectral, or fewer than one repeat.
+
+    Notes
+    -----
+    The fits do not warn: what a fit warns of is the core of hidden nodes. Inside a
+    Pipeline, :class:`~sklearn.feature_selection.SelectFromModel` with ``gate="in"`` and
+    a threshold read from here selects the columns.
 
     See Also
     --------
@@ -75,7 +85,7 @@ def null_importances(
     >>> X = np.random.default_rng(0).normal(size=(500, 5))
     >>> model = SpectralMLPRegressor(hidden_layer_sizes=16, gate="in", alpha=1e-3)
     >>> result = null_importances(model, X, X[:, 0] * X[:, 1], random_state=0)
-    >>> result.importances_mean > result.threshold
+    >>> result.support
     array([ True,  True, False, False, False])
     """
     if not isinstance(estimator, BaseSpectralMLP):
@@ -103,12 +113,14 @@ def null_importances(
     fit_together(models, tables, warn=False)
     both = np.stack([model.feature_importances_ for model in models], axis=1)
     importances, null = np.split(both, 2)
+    mean, threshold = importances.mean(1), float(null.max())
     return Bunch(
         importances=importances,
-        importances_mean=importances.mean(1),
+        importances_mean=mean,
         importances_std=importances.std(1),
         null=null,
-        threshold=float(null.max()),
+        threshold=threshold,
+        support=mean > threshold,
         stability=(importances > null.max(0)).mean(1),
         feature_names=names,
     )

@@ -155,7 +155,7 @@ def prune_estimator(
     left_out = {*pruned.get_params(), "_partial", "_skl_callbacks"}
     fitted = {k: v for k, v in vars(estimator).items() if k not in left_out}
     vars(pruned).update(copy.deepcopy(fitted))
-    vars(pruned).update(pruned._state_attributes(NetworkState.from_network(small)))
+    pruned._network_state = NetworkState.from_network(small)
     if refit:
         _refit(pruned, X, y, sample_weight)
     return pruned, nodes

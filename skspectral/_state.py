@@ -1,6 +1,7 @@
 """A network as NumPy arrays, which pickle small and load where there is no GPU."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,19 @@ import torch
 from skspectral._scaling import Columns
 from skspectral.nn import SpectralLinear, SpectralMLP
 from skspectral.nn._linear import START
+from skspectral.nn._mlp import ACTIVATIONS
 
 __all__ = ["NetworkState", "reexpress", "start_network"]
 
 
-@dataclass(frozen=True)
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True, eq=False)
 class NetworkState:
     """Parameters of one network, in standardised units; lists over layers.
+
+    The arrays are read-only: what is computed from them once stays true.
 
     Attributes
     ----------
@@ -33,6 +40,19 @@ class NetworkState:
     bias: list[np.ndarray | None]
     gates: tuple[str | None, ...]
     activation: str
+
+    def __post_init__(self) -> None:
+        for arrays in (self.phi, self.lambda_in, self.lambda_out, self.bias):
+            for array in arrays:
+                if array is not None:
+                    array.setflags(write=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -71,7 +91,7 @@ class NetworkState:
             gate=None,
             activation=self.activation,
             batch_shape=shape,
-            dtype=dtype or torch.from_numpy(self.phi[0]).dtype,
+            dtype=dtype or DTYPES[self.phi[0].dtype.name],
             device="meta",  # to be filled: nothing is drawn from torch's generator
         ).to_empty(device=device)
         with torch.no_grad():
@@ -93,6 +113,32 @@ class NetworkState:
             (a[None, :].astype(np.float64) - b[:, None]) * p
             for p, a, b in zip(self.phi, self.lambda_in, self.lambda_out, strict=True)
         ]
+
+    @cached_property
+    def _affine(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Weight (in, out) and bias (out,) of each layer, float64."""
+        layers = []
+        for weight, bias in zip(self.weights(), self.bias, strict=True):
+            shift = np.zeros(len(weight)) if bias is None else bias.astype(np.float64)
+            matrix = np.ascontiguousarray(weight.T)
+            layers.append((torch.from_numpy(matrix), torch.from_numpy(shift)))
+        return layers
+
+    def propagate(self, x: np.ndarray, *, hidden: bool = False) -> np.ndarray:
+        """Outputs for standardised rows (n, in), or the last hidden activations.
+
+        In float64, whatever trained the network: rounding would make a row's prediction
+        depend on the rows beside it.
+        """
+        act = ACTIVATIONS[self.activation]
+        *layers, (weight, bias) = self._affine
+        a = torch.from_numpy(x)
+        with torch.inference_mode():
+            for w, b in layers:
+                a = act(torch.addmm(b, a, w))
+            if not hidden:
+                a = torch.addmm(bias, a, weight)
+        return a.numpy()
 
 
 def set_gate(layer: SpectralLinear, gate: str | None) -> None:

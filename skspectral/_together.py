@@ -22,7 +22,7 @@ from skspectral._runs import LayerRule, Runs, Schedule
 from skspectral._scaling import Columns, standardized_tensor
 from skspectral._state import NetworkState
 from skspectral._step import Adam
-from skspectral._train import Epoch, History, Task, train
+from skspectral._train import AfterStep, Epoch, History, Task, train
 from skspectral.nn import SpectralMLP
 
 __all__ = ["Data", "Plan", "RunEpoch", "runs_at_once", "train_together"]
@@ -91,6 +91,8 @@ class Plan:
         State to go on from.
     on_epoch : callable or None
         Told of each epoch; True ends this fit, and no other.
+    after_step : callable or None
+        See :func:`skspectral._train.train`; of all plans of a batch.
     """
 
     data: Data
@@ -105,6 +107,7 @@ class Plan:
     device: torch.device
     optimizer: Adam | None = None
     on_epoch: Callable[[RunEpoch], bool] | None = None
+    after_step: AfterStep | None = None
 
     def kind(self) -> Hashable:
         """Plans of one kind can train together."""
@@ -124,6 +127,7 @@ class Plan:
             table.weight is None,
             watched is None or (watched.weight is None, sparse.issparse(watched.X)),
             None if self.optimizer is None else id(self.optimizer),
+            self.after_step,
         )
 
 
@@ -296,6 +300,7 @@ def _train_batch(
         optimizer=plans[0].optimizer,
         generators=[plan.generator for plan in plans],
         on_epoch=tell if told else None,
+        after_step=plans[0].after_step,
     )
     return [
         (NetworkState.from_network(network, run=k), history)

@@ -19,7 +19,7 @@ from skspectral._runs import Runs, Schedule
 from skspectral._step import Adam, Parameters, Step
 from skspectral.nn import SpectralMLP
 
-__all__ = ["Epoch", "History", "Task", "train"]
+__all__ = ["AfterStep", "Epoch", "History", "Task", "train"]
 
 EVALUATION_ROWS = 4096  # of the validation rows, at a time
 
@@ -100,6 +100,7 @@ class Epoch:
 
 
 OnEpoch = Callable[[Epoch], list[int] | None]
+AfterStep = Callable[[Parameters, Adam, float | Tensor], None]
 
 
 @torch.no_grad()
@@ -112,6 +113,7 @@ def train(
     optimizer: Adam | None = None,
     generators: list[torch.Generator] | None = None,
     on_epoch: OnEpoch | None = None,
+    after_step: AfterStep | None = None,
 ) -> list[History]:
     """Train the K networks of `network`, in place.
 
@@ -131,6 +133,9 @@ def train(
         CPU generators to go on from; by default new ones, seeded by the table.
     on_epoch : callable, optional
         Called after each epoch; may return the rows of the table to stop.
+    after_step : callable, optional
+        Called after each step with the parameters, the optimiser and the rate, (K, 1)
+        where runs differ in it: the place of a proximal step.
 
     Returns
     -------
@@ -153,6 +158,7 @@ def train(
         groups.setdefault(n_batches, []).append(k)
     for members in groups.values():
         group = _Group(network, task, runs, validation, histories, index, generators)
+        group.after_step = after_step
         group.admit(members, optimizer)
         if not group.run(on_epoch):
             break
@@ -189,6 +195,8 @@ class _Stopping:
 
 class _Group:
     """Runs that train in step; those that end leave, and the others go on."""
+
+    after_step: AfterStep | None = None
 
     def __init__(
         self,
@@ -266,6 +274,7 @@ class _Group:
     def _epoch(self, epoch: int) -> list[float]:
         """All steps of one epoch; the mean objective of each member."""
         step, move, gradient = self.step, self.optimizer.step, self.step.gradient
+        after_step = self.after_step
         rates = self._rates(epoch)
         number = 0
         total = gradient.new_zeros(len(self.members), dtype=torch.float64)
@@ -273,6 +282,8 @@ class _Group:
             for batch in block.batches:
                 step(batch)
                 move(gradient, rates[number])
+                if after_step is not None:
+                    after_step(self.parameters, self.optimizer, rates[number])
                 number += 1
             values = self.task.loss.rows(block.output, block.y)
             values.mul_(block.row_factor[..., 0])

@@ -1,10 +1,13 @@
 """What fit finds, and what can be done with it."""
 
+import copy
+import pickle
 import re
 
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
@@ -63,7 +66,7 @@ def test_a_dense_network_has_no_core():
         hidden_layer_sizes=60, parametrization="dense", random_state=0
     ).fit(X, y)
     assert dense.core_sizes_[0] >= 10
-    assert set(dense._gates) == {None}
+    assert set(dense._state().gates) == {None}
     with pytest.warns(UserWarning, match="prune removed nothing"):
         same = dense.prune(merge=False)
     np.testing.assert_array_equal(same.predict(X), dense.predict(X))
@@ -212,6 +215,31 @@ def test_what_is_trained_is_counted_and_the_rest_stays(arguments, expected):
             if a is not None and not np.array_equal(a, b):
                 changed += a.size
     assert changed == expected
+
+
+def test_the_fitted_network_is_read_only_and_stays_so_in_a_pickle(regression):
+    X, y = regression
+    model = SpectralMLPRegressor(**QUICK).fit(X, y)
+    expected = model.predict(X)
+    again = pickle.loads(pickle.dumps(model))
+    for fitted in (model, again, copy.deepcopy(model)):
+        np.testing.assert_array_equal(fitted.predict(X), expected)
+        for array in (*fitted.eigenvectors_, *fitted.eigenvalues_out_):
+            with pytest.raises(ValueError, match="read-only"):
+                array += 1
+    # What is computed for predictions is not carried along.
+    unused = SpectralMLPRegressor(**QUICK).fit(X, y)
+    assert len(pickle.dumps(model)) == len(pickle.dumps(unused))
+
+
+def test_a_core_that_is_still_forming_is_told():
+    X, y = load_iris(return_X_y=True)
+    arguments = {"hidden_layer_sizes": 50, "alpha": 1e-3, "random_state": 0}
+    short = SpectralMLPRegressor(**arguments, max_iter=200)
+    with pytest.warns(ConvergenceWarning, match="still forming"):
+        short.fit(X, y)
+    assert not short.core_formed_
+    assert clone(short).set_params(max_iter="auto").fit(X, y).core_formed_
 
 
 def test_dense_and_spectral_start_alike():

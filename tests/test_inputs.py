@@ -96,6 +96,7 @@ def test_columns_rise_above_their_permuted_copies(kind):
     assert result.importances.shape == result.null.shape == (6, 4)
     np.testing.assert_allclose((result.importances + result.null).sum(0), 1.0)
     above = result.importances_mean > result.threshold
+    assert np.array_equal(result.support, above)
     np.testing.assert_array_equal(above, [0, 1, 0, 0, 1, 0])
     np.testing.assert_array_equal(result.stability == 1.0, above)
     if kind is pd.DataFrame:

@@ -1,6 +1,7 @@
 """The pruner: what it keeps, what it hands on, and where it stands in a Pipeline."""
 
 import copy
+import dataclasses
 import pickle
 
 import numpy as np
@@ -175,14 +176,24 @@ def test_transform_gives_the_last_hidden_layer(deep):
 
 def with_a_twin(model, node, factor):
     """Another estimator with one node more, parallel to `node`, `factor` as large."""
-    twin = copy.deepcopy(model)
-    weight, own, bias = twin.eigenvectors_, twin.eigenvalues_out_[0], twin._bias[0]
-    weight[0] = np.vstack([weight[0], weight[0][node]])
-    weight[1] = np.hstack([weight[1], weight[1][:, [node]]])
-    twin.eigenvalues_out_[0] = np.append(own, np.float32(factor * own[node]))
-    twin._bias[0] = np.append(bias, np.float32(factor * bias[node]))
-    after = twin.eigenvalues_in_[1]
-    twin.eigenvalues_in_[1] = np.append(after, after[node])
+    twin, state = copy.deepcopy(model), model._state()
+    (first, last), own, bias = state.phi, state.lambda_out[0], state.bias[0]
+    twin._network_state = dataclasses.replace(
+        state,
+        phi=[
+            np.vstack([first, first[node]]),
+            np.hstack([last, last[:, [node]]]),
+        ],
+        lambda_out=[
+            np.append(own, np.float32(factor * own[node])),
+            state.lambda_out[1],
+        ],
+        bias=[np.append(bias, np.float32(factor * bias[node])), state.bias[1]],
+        lambda_in=[
+            state.lambda_in[0],
+            np.append(state.lambda_in[1], state.lambda_in[1][node]),
+        ],
+    )
     return twin
 
 

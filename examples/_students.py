@@ -1,0 +1,252 @@
+"""Students of a teacher of known width: how they are trained, and what is measured.
+
+Claims 1 to 5 of the reproduction rest on these runs. Each is a plan of the package's
+own engine, since the protocols of the paper set penalties layer by layer; "ours" is the
+plan of the estimator with its defaults, nothing else.
+"""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from skspectral import SpectralMLPRegressor
+from skspectral._export import as_torch_module
+from skspectral._fit import Table
+from skspectral._relevance import (
+    cut_relative,
+    cut_widest_gap,
+    hidden_relevance,
+    path_relevance,
+)
+from skspectral._runs import LayerRule, Schedule
+from skspectral._scaling import neutral
+from skspectral._state import NetworkState
+from skspectral._step import Adam
+from skspectral._together import Data, Plan, train_together
+from skspectral.datasets import make_teacher_student
+from skspectral.nn import SpectralMLP, merge_parallel_nodes, remove_nodes
+from skspectral.nn._mlp import ACTIVATIONS
+
+N_ROWS = 10_000  # to learn from, and as many fresh ones to test; the paper's number
+SECOND = 20  # nodes of the second layer; the paper's code does not say
+
+KINDS = {
+    "spectral (paper)": "penalty .01 on eigenvectors, 5e-4 on eigenvalues",
+    "dense (paper)": "weight decay .01 on the first layer, equal settings",
+    "dense (as published)": "the same with the step and batch of the published code",
+    "spectral (ours)": "SpectralMLPRegressor, every parameter its default",
+    "dense (ours)": 'the same with parametrization="dense": decay on both layers',
+    "group lasso": "the same objective by proximal steps on plain weights",
+}
+
+
+def make_plans(kind, X, y, *, h, layers, seeds, shorten=1):
+    """A plan for each seed. `shorten` divides the epochs, for quick looks."""
+    if "paper" in kind or "published" in kind:
+        data = Data(Table(X, y[:, None]), None, neutral(X.shape[1]), neutral(1))
+        return [paper_plan(kind, data, h, layers, seed, shorten) for seed in seeds]
+    plans, known = [], {}
+    for seed in seeds:
+        model = SpectralMLPRegressor(
+            (h,) if layers == 1 else (h, SECOND),
+            parametrization="spectral" if kind == "spectral (ours)" else "dense",
+            random_state=seed,
+        )
+        plan = model._plan(*model._read(X, y), known=known)
+        epochs = max(1, plan.schedule.n_epochs // shorten)
+        plan.schedule = dataclasses.replace(plan.schedule, n_epochs=epochs)
+        plans.append(plan)
+    if kind == "group lasso":
+        proximal = Proximal(2 * model.alpha_)
+        for plan in plans:
+            first = dataclasses.replace(plan.rules[0], alpha_phi=0.0)
+            plan.rules, plan.after_step = (first, *plan.rules[1:]), proximal
+    return plans
+
+
+def paper_plan(kind, data, h, layers, seed, shorten):
+    """The protocol of the NeurIPS paper: no biases, targets as they are."""
+    spectral = kind.startswith("spectral")
+    published = kind == "dense (as published)"
+    generator = torch.Generator().manual_seed(seed)
+    sizes = (data.table.X.shape[1], h, *([SECOND] * (layers - 1)), 1)
+    network = SpectralMLP(sizes, gate=None, bias=False)
+    first = network.layers[0]
+    first.gate = "out" if spectral else None
+    for layer in network.layers:
+        layer.reset_parameters(generator)
+    penalty = {"alpha_phi": 0.01, "alpha_lambda": 5e-4 if spectral else 0.0}
+    free = LayerRule(gate=None, lambda_=False, bias=False)
+    rules = [LayerRule(first.gate, lambda_=spectral, bias=False, **penalty)]
+    rules += [free] * layers
+    if layers == 2:  # the paper's last layer is frozen at ones
+        torch.nn.init.ones_(network.layers[-1].phi)
+        rules[-1] = dataclasses.replace(free, phi=False)
+    return Plan(
+        data=data,
+        start=NetworkState.from_network(network),
+        rules=tuple(rules),
+        schedule=Schedule(
+            n_epochs=2000 // shorten,
+            batch_size=500 if published else 300,
+            decay="constant",
+        ),
+        loss="squared_error",
+        learning_rate=0.002 if published else 0.005,
+        seed=seed,
+        generator=generator,
+        dtype=torch.float32,
+        device=torch.device("cpu"),
+    )
+
+
+class Proximal:
+    """Proximal step of a group lasso on the weights into each node of the first layer.
+
+    Adam divides each number by its own second moment, for which the group's proximal
+    map has no closed form; so the moments of a node are averaged, and its threshold is
+    the strength times the step that is left.
+    """
+
+    def __init__(self, strength):
+        self.strength = strength
+
+    def __call__(self, parameters, adam, rate):
+        weight = parameters.value(0, "phi")  # (*K, in, out)
+        square = parameters.view(adam.square, 0, "phi")
+        mean = square.mean(-2, keepdim=True)
+        square.copy_(mean.expand_as(square))
+        correction = (1 - Adam.BETA2**adam.t) ** 0.5
+        step = rate * correction / (mean.sqrt() + Adam.EPS * correction)
+        norm = weight.norm(dim=-2, keepdim=True).clamp_min(1e-30)
+        weight.mul_((1 - self.strength * step / norm).clamp_min(0))
+
+
+def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), shorten=1):
+    """Trained students, and the fresh rows and the teacher they are tested with.
+
+    Returns
+    -------
+    students : list of skspectral.nn module, from raw rows to targets
+    X, y : ndarray
+    teacher : Teacher
+    """
+    X, y, truth = make_teacher_student(
+        2 * N_ROWS,
+        n_teacher_nodes=h_teacher,
+        second_layer=SECOND if layers == 2 else None,
+        random_state=teacher,
+    )
+    plans = make_plans(
+        kind, X[:N_ROWS], y[:N_ROWS], h=h, layers=layers, seeds=seeds, shorten=shorten
+    )
+    students = [
+        as_torch_module(state.to_network(), plan.data.x, plan.data.y)
+        for plan, (state, _) in zip(plans, train_together(plans), strict=True)
+    ]
+    return students, X[N_ROWS:], y[N_ROWS:], truth
+
+
+@torch.no_grad()
+def errors_by_nodes(student, X, y, order, numbers):
+    """Mean squared error with the first n nodes of `order` in the first hidden layer.
+
+    What a removed node emits is folded into the next layer, as `prune` does. In float64
+    and in units of the variance of y.
+    """
+    network = student.network.double()
+    act = ACTIVATIONS[network.activation]
+    first, second, *rest = network.layers
+    x = (torch.tensor(X) - student.x_mean) / student.x_scale
+    a = act(first(x))
+    silent = act(first.bias) if first.bias is not None else a.new_zeros(a.shape[1])
+    z = second(silent.expand(len(x), -1)).clone()
+    wanted, errors = set(numbers), {}
+    for n in range(max(numbers) + 1):
+        if n > 0:
+            j = order[n - 1]
+            z += (a[:, j] - silent[j])[:, None] * second.weight[:, j]
+        if n in wanted:
+            out = z
+            for layer in rest:
+                out = layer(act(out))
+            out = out[:, 0] * student.y_scale + student.y_mean
+            errors[n] = float(((out - torch.tensor(y)) ** 2).mean()) / np.var(y)
+    return [errors[n] for n in numbers]
+
+
+def measure(student, X, y, h_teacher):
+    """Core sizes of the first hidden layer, test error, and error by nodes kept."""
+    network = student.network
+    r, path = hidden_relevance(network)[0], path_relevance(network)[0]
+    gap = cut_widest_gap([r])
+    merged = merge_parallel_nodes(_keep_first(network, gap.masks[0]))
+    h = len(r)
+    numbers = sorted({*range(1, min(h, 2 * h_teacher) + 1), h})
+    curves = {}
+    for name, values in (("R", r), ("path", path)):
+        order = values.argsort(descending=True, stable=True).tolist()
+        curves[name] = errors_by_nodes(student, X, y, order, numbers)
+    return {
+        "gap": int(gap.masks[0].sum()),
+        "forming": bool(gap.forming),
+        "merged": merged.sizes[1],
+        "R >= .05": int(cut_relative([r], 0.05).masks[0].sum()),
+        "path >= .05": int(cut_relative([path], 0.05).masks[0].sum()),
+        "error": float(f"{curves['R'][-1]:.4g}"),
+        "kept": numbers,
+        "errors by R": [float(f"{e:.3g}") for e in curves["R"]],
+        "errors by path": [float(f"{e:.3g}") for e in curves["path"]],
+    }
+
+
+def _keep_first(network, mask):
+    """The network with some nodes of its first hidden layer; others as they are."""
+    masks = [torch.ones(n, dtype=torch.bool) for n in network.sizes[1:-1]]
+    return remove_nodes(network, [mask, *masks[1:]])
+
+
+def measured(kind, h_teacher, h, layers, teacher, seeds, shorten=1):
+    """The rows that claims 2 to 4 are made of: a measurement for each seed."""
+    students, X, y, _ = train_students(
+        kind,
+        h_teacher=h_teacher,
+        h=h,
+        layers=layers,
+        teacher=teacher,
+        seeds=seeds,
+        shorten=shorten,
+    )
+    return {"students": [measure(s, X, y, h_teacher) for s in students]}
+
+
+def cases(scale, *, layers=1, kinds=tuple(KINDS)):
+    """Cases of a scale; those of a smaller one are among those of a larger."""
+    if scale == "quick":
+        grid = [(t, h, 0, [0, 1]) for t in (5, 10) for h in (10, 40)]
+    else:
+        teachers = (10, 20) if scale == "reduced" else (5, 10, 20, 40)
+        widths = (10, 20, 40, 100, 200, 500)
+        seeds = [[0, 1]] if scale == "reduced" else [[0, 1], [2, 3, 4]]
+        grid = [
+            (t, h, teacher, seed)
+            for t in teachers
+            for h in widths + ((1000, 1500) if scale == "full" and t == 20 else ())
+            for teacher in (0, 1, 2)
+            for seed in seeds
+        ]
+    shorten = 10 if scale == "quick" else 1
+    return [
+        {
+            "kind": kind,
+            "h_teacher": t,
+            "h": h,
+            "layers": layers,
+            "teacher": teacher,
+            "seeds": seeds,
+            "shorten": shorten,
+        }
+        for t, h, teacher, seeds in grid
+        for kind in kinds
+    ]
