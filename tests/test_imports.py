@@ -73,7 +73,7 @@ MAY_IMPORT = {
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "html", "inspect"),
-    *("itertools", "math", "numbers", "time", "typing", "warnings"),
+    *("functools", "itertools", "math", "numbers", "time", "typing", "warnings"),
 }
 
 
