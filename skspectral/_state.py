@@ -1,5 +1,6 @@
 """A network as NumPy arrays, which pickle small and load where there is no GPU."""
 
+import itertools
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -113,6 +114,32 @@ class NetworkState:
             (a[None, :].astype(np.float64) - b[:, None]) * p
             for p, a, b in zip(self.phi, self.lambda_in, self.lambda_out, strict=True)
         ]
+
+    def resized(self, sizes: tuple[int, ...]) -> "NetworkState":
+        """The network with dead nodes behind its own, or without those at the end."""
+        if sizes == self.sizes:
+            return self
+
+        def fit(array: np.ndarray, *shape: int) -> np.ndarray:
+            out = np.zeros(shape, dtype=array.dtype)
+            pairs = zip(array.shape, shape, strict=True)
+            common = tuple(slice(min(old, new)) for old, new in pairs)
+            out[common] = array[common]
+            return out
+
+        senders, receivers = sizes[:-1], sizes[1:]
+        layers = itertools.pairwise(sizes)
+        return NetworkState(
+            [fit(p, o, i) for p, (i, o) in zip(self.phi, layers, strict=True)],
+            [fit(v, i) for v, i in zip(self.lambda_in, senders, strict=True)],
+            [fit(v, o) for v, o in zip(self.lambda_out, receivers, strict=True)],
+            [
+                None if v is None else fit(v, o)
+                for v, o in zip(self.bias, receivers, strict=True)
+            ],
+            self.gates,
+            self.activation,
+        )
 
     @cached_property
     def _affine(self) -> list[tuple[torch.Tensor, torch.Tensor]]:

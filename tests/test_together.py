@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
-from skspectral import SpectralMLPRegressor
+from skspectral import SpectralMLPRegressor, _together
 from skspectral._together import runs_at_once, train_together
 
 pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
@@ -53,3 +53,30 @@ def test_an_interrupt_of_several_is_raised():
     second.on_epoch = interrupt
     with pytest.raises(KeyboardInterrupt):
         train_together([first, second])
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity", "tanh", "silu", "logistic"])
+@pytest.mark.parametrize("gate", ["out", "in", "both", None])
+def test_dead_nodes_beside_a_narrow_network_change_nothing(
+    monkeypatch, gate, activation
+):
+    X, y = load_diabetes(return_X_y=True)
+    kind = {"parametrization": "dense"} if gate is None else {"gate": gate}
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=(5, 20, 3),
+        activation=activation,
+        max_iter=20,
+        dtype="float64",
+        random_state=0,
+        **kind,
+    )
+    states = []
+    for least in (_together.NARROW, 1):
+        monkeypatch.setattr(_together, "NARROW", least)
+        plan = model._plan(*model._read(X, y))
+        ((state, _),) = train_together([plan])
+        assert state.sizes == (10, 5, 20, 3, 1)
+        states.append(state)
+    for name in ("phi", "lambda_in", "lambda_out", "bias"):
+        for a, b in zip(*(getattr(state, name) for state in states)):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
