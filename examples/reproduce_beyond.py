@@ -3,7 +3,13 @@
 Starting from the paper's protocol, one ingredient of the estimators' defaults is added
 at a time; starting from the defaults, one is left out. Further ingredients that are not
 defaults: an alpha that grows from zero over the first half of the steps, merging of
-parallel nodes, and refitting the core without penalty.
+parallel nodes, and refitting the core without penalty. And an alpha that falls: from
+three times its value to it, over the first 70% of the steps.
+
+What is left over in a core that is too large is mostly one thing, counted here as
+"linear": nodes whose bias is so large that they are active on every row. They carry the
+linear function that is left where students have found a teacher's node with the opposite
+sign, since relu(z) = z + relu(-z). Any number of them is one node, on these rows.
 """
 
 import dataclasses
@@ -30,20 +36,27 @@ VARIANTS = {
     "- readout penalised": ("balanced", "decay"),
     "- balanced start": ("readout", "decay"),
     "- rate falls to zero": ("readout", "balanced"),
-    "defaults, alpha grows": (*DEFAULTS, "anneal"),
+    "defaults, alpha grows": (*DEFAULTS, "grows"),
+    "defaults, alpha falls": (*DEFAULTS, "falls"),
     "defaults, refitted": (*DEFAULTS, "refit"),
 }
 
 
-class Growing:
-    """Scales the penalty from 0 to its strength over the first half of the steps."""
+class Scaled:
+    """Scales the penalty, step by step, by a function of the share of steps done."""
 
-    def __init__(self, n_steps):
-        self.n_steps = n_steps
+    def __init__(self, factor, n_steps):
+        self.factor, self.n_steps = factor, n_steps
 
     def __call__(self, parameters, adam, rate):
-        share = min(1.0, 2 * adam.t / self.n_steps)
-        torch.mul(parameters.alphas, 2 * share, out=parameters.decay)
+        factor = self.factor(adam.t / self.n_steps)
+        torch.mul(parameters.alphas, 2 * factor, out=parameters.decay)
+
+
+SCALES = {
+    "grows": lambda t: min(1.0, 2 * t),
+    "falls": lambda t: 3.0 ** max(0.0, 1 - t / 0.7),
+}
 
 
 def estimator_of(parts, h, seed):
@@ -67,6 +80,15 @@ def unbalanced(state):
     )
 
 
+def linear_nodes(network, data, X):
+    """Nodes of the core that are active on all but one in a thousand rows."""
+    core = cut_widest_gap(hidden_relevance(network)).masks[0]
+    x = torch.tensor((X - data.x.mean) / data.x.scale)
+    with torch.no_grad():
+        active = network.layers[0].double()(x) > 0
+    return int((active.double().mean(0)[core] > 0.999).sum())
+
+
 def variant(name, h_teacher, h, teacher, seeds, shorten):
     """Measurements of the students of one variant."""
     parts = VARIANTS[name]
@@ -74,7 +96,8 @@ def variant(name, h_teacher, h, teacher, seeds, shorten):
         2 * N_ROWS, n_teacher_nodes=h_teacher, random_state=teacher
     )
     known, models, plans = {}, [], []
-    growing = None
+    n_batches = -(-N_ROWS // estimator_of(parts, h, 0)._batch_size(N_ROWS))
+    hook = None
     for seed in seeds:
         model = estimator_of(parts, h, seed)
         plan = model._plan(*model._read(X[:N_ROWS], y[:N_ROWS]), known=known)
@@ -83,10 +106,10 @@ def variant(name, h_teacher, h, teacher, seeds, shorten):
         plan.schedule = dataclasses.replace(schedule, n_epochs=n_epochs)
         if "balanced" not in parts:
             plan.start = unbalanced(plan.start)
-        if "anneal" in parts:
-            n_batches = -(-N_ROWS // schedule.batch_size)
-            growing = growing or Growing(n_epochs * n_batches)
-            plan.after_step = growing
+        for scale, factor in SCALES.items():
+            if scale in parts:
+                hook = hook or Scaled(factor, n_epochs * n_batches)
+                plan.after_step = hook
         models.append(model)
         plans.append(plan)
     found = []
@@ -98,7 +121,8 @@ def variant(name, h_teacher, h, teacher, seeds, shorten):
         student = as_torch_module(network, plan.data.x, plan.data.y)
         measurement = measure(student, X[N_ROWS:], y[N_ROWS:], h_teacher)
         keep = ("gap", "merged", "R >= .05", "error", "forming")
-        found.append({key: measurement[key] for key in keep})
+        measurement["linear"] = linear_nodes(network, plan.data, X[:N_ROWS])
+        found.append({key: measurement[key] for key in (*keep, "linear")})
     return {"students": found}
 
 
@@ -116,7 +140,7 @@ def main():
             "shorten": 20 if quick else 1,
         }
         for t in ((10,) if quick else (5, 10, 20, 40) if full else (10, 20))
-        for h in ((40,) if quick else (100, 300))
+        for h in ((40,) if quick else (2 * t, 100, 300))
         for teacher in ((0,) if quick else (0, 1, 2))
         for name in VARIANTS
     ]
@@ -125,24 +149,35 @@ def main():
     lines = []
     for name in VARIANTS:
         own = [
-            (m["gap"] / r["h_teacher"], m["merged"] / r["h_teacher"], m["error"])
+            (
+                m["gap"] / r["h_teacher"],
+                m["merged"] / r["h_teacher"],
+                (m["gap"] - max(0, m["linear"] - 1)) / r["h_teacher"],
+                m["linear"],
+                m["error"],
+            )
             for r in rows
             if r["name"] == name
             for m in r["students"]
         ]
         if not own:
             continue
-        gap, merged, error = np.array(own).T
+        gap, merged, joined, linear, error = np.array(own).T
         lines.append(
             [
                 name,
                 len(own),
-                *("{:.3f} ± {:.3f}".format(*mean_and_sd(v)) for v in (gap, merged)),
+                *(
+                    "{:.3f} ± {:.3f}".format(*mean_and_sd(v))
+                    for v in (gap, merged, joined)
+                ),
+                f"{linear.mean():.2f}",
                 f"{(np.abs(gap - 1) <= 0.05).mean():.0%}",
                 f"{np.exp(np.log(error).mean()):.2e}",
             ]
         )
     header = ["variant", "runs", "core / teacher", "merged / teacher"]
+    header += ["linear nodes as one / teacher", "linear nodes"]
     header += ["cores within 5%", "test error (geometric mean)"]
     text = table(header, lines)
     save(options, "beyond", draw(rows), text)
