@@ -6,10 +6,10 @@ defaults: an alpha that grows from zero over the first half of the steps, mergin
 parallel nodes, and refitting the core without penalty. And an alpha that falls: from
 three times its value to it, over the first 70% of the steps.
 
-What is left over in a core that is too large is mostly one thing, counted here as
-"linear": nodes whose bias is so large that they are active on every row. They carry the
-linear function that is left where students have found a teacher's node with the opposite
-sign, since relu(z) = z + relu(-z). Any number of them is one node, on these rows.
+What a core has too many of is mostly one thing, counted here as "linear": nodes whose
+bias is so large that they are active on every row. They carry the linear function that
+is left where a student has found a teacher's node with the opposite sign, since
+relu(z) = z + relu(-z). Any number of them is one node, on these rows.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from matplotlib import pyplot as plt
 
 from skspectral import SpectralMLPRegressor
 from skspectral._export import as_torch_module
+from skspectral._relevance import cut_widest_gap, hidden_relevance
 from skspectral._together import train_together
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import SpectralMLP
