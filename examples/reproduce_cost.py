@@ -23,7 +23,7 @@ EVERY = 5  # epochs
 
 
 def cost(h_teacher, h, seed, max_iter):
-    """Seconds of both kinds, and the core after every few epochs of the spectral one."""
+    """Seconds of both kinds, and the core of the spectral one every few epochs."""
     X, y, _ = make_teacher_student(N_ROWS, n_teacher_nodes=h_teacher, random_state=seed)
     seconds, sizes, numbers = {}, [], {}
     for turn in range(3):
