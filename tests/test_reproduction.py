@@ -132,8 +132,10 @@ def test_folding_finds_the_kinks_of_a_network_written_otherwise(students):
     # The same function: one node reversed, one in both directions, two linear nodes.
     line = teacher[1] + 0.3 * teacher[2]
     w = np.array(
-        [teacher[0], -teacher[1], 0.7 * teacher[2], -0.3 * teacher[2], teacher[3]]
-        + [0.4 * line, 0.6 * line]
+        [
+            *(teacher[0], -teacher[1], 0.7 * teacher[2], -0.3 * teacher[2], teacher[3]),
+            *(0.4 * line, 0.6 * line),
+        ]
     )
     b = np.array([0, 0, 0, 0, 0, 50.0, 50.0])
     written = np.maximum(x @ w.T + b, 0).sum(1)
