@@ -19,6 +19,7 @@ import numpy as np
 import sklearn
 import torch
 from joblib import Parallel, delayed
+from matplotlib.ticker import FixedLocator, NullLocator
 
 import skspectral
 
@@ -30,6 +31,9 @@ def arguments(doc):
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--scale", choices=SCALES, default="quick")
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument(
+        "--draw-only", action="store_true", help="compute nothing; show what is kept"
+    )
     parser.add_argument("--layers", type=int, choices=(1, 2), default=1)
     options = parser.parse_args()
     root = Path(__file__).resolve().parent.parent
@@ -56,7 +60,7 @@ class Results:
         if self.path.exists():
             self.kept = json.loads(self.path.read_text())
 
-    def rows(self, cases, compute, *, jobs=1):
+    def rows(self, cases, compute, options):
         """Rows of ``compute(**case)`` for each case, those missing computed now."""
         keys = [json.dumps(case, sort_keys=True) for case in cases]
         missing = [
@@ -64,7 +68,10 @@ class Results:
             for case, key in zip(cases, keys, strict=True)
             if key not in self.kept["rows"]
         ]
-        done = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        if options.draw_only:
+            print(f"{len(missing)} of {len(cases)} cases are not there yet")
+            missing = []
+        done = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
             delayed(one_thread)(compute, case) for case in missing
         )
         for number, (case, row, seconds) in enumerate(done, 1):
@@ -72,8 +79,9 @@ class Results:
             key = json.dumps(case, sort_keys=True)
             self.kept["rows"][key] = {"seconds": round(seconds, 1), **row}
             self._save()
+        kept = self.kept["rows"]
         pairs = zip(cases, keys, strict=True)
-        return [{**case, **self.kept["rows"][key]} for case, key in pairs]
+        return [{**case, **kept[key]} for case, key in pairs if key in kept]
 
     def _save(self):
         self.kept["about"] = {
@@ -115,6 +123,13 @@ def table(header, rows):
     text = "\n".join(lines)
     print(text)
     return text
+
+
+def ticks_at(axis, values):
+    """Ticks of a logarithmic axis at these values, plain numbers, and no others."""
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def legend_below(figure, ax, n_columns=3):

@@ -49,7 +49,7 @@ def make_plans(kind, X, y, *, h, layers, seeds, shorten=1):
     plans, known = [], {}
     for seed in seeds:
         model = SpectralMLPRegressor(
-            (h,) if layers == 1 else (h, SECOND),
+            hidden_layer_sizes=(h,) if layers == 1 else (h, SECOND),
             parametrization="spectral" if kind == "spectral (ours)" else "dense",
             random_state=seed,
         )

@@ -1,15 +1,27 @@
 """
-scikit-learn's MLP beside ours: what a fit costs, and what it leaves behind
+Beside scikit-learn's MLP: error, time, size, and the price of a single row
 ===========================================================================
 
-The same table, the same width, raw columns for ours and a StandardScaler before the
-MLP, everything else at its default. What is fair about it: both get all rows and one
-thread. What is not: the defaults of the two differ in minibatches, epochs and penalty.
+The same table, the same width, the same optimiser (Adam): `MLPRegressor` behind a
+StandardScaler, and `SpectralMLPRegressor`, which standardises inside. How good are they
+after how many seconds of training, how large are they afterwards, and how long does one
+row take to predict?
 """
 
 # %%
-# Look at the size of the circles, which is the number of trained numbers.
+# The settings, said plainly
+# --------------------------
+# California Housing, two splits of 80/20, networks of 256 nodes, one process. Beside
+# scikit-learn's defaults its network runs at the rate and batch size that are ours, for
+# these differ most: 1e-2 instead of 1e-3, and 412 rows instead of 200. Our rate falls
+# to zero; scikit-learn's stays (for Adam it has no schedule), but its fit stops when
+# the loss no longer falls. Our defaults were chosen on eight tables, *and this is one
+# of them*; scikit-learn's were not.
+#
+# Each network trains for several numbers of epochs. Stopped early, both warn that they
+# have not converged: that is the point here, so the warnings are silenced.
 
+import pickle
 import time
 import warnings
 
@@ -17,6 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import fetch_california_housing
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -24,75 +37,153 @@ from sklearn.preprocessing import StandardScaler
 
 from skspectral import SpectralMLPRegressor
 
-N_SEEDS = 3
-# The MLP stops at its 200 epochs and says so; its defaults are what is measured.
-warnings.simplefilter("ignore", ConvergenceWarning)
-X, y = fetch_california_housing(return_X_y=True)
-X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=0)
+N_SPLITS = 2
+WIDTH = 256
 
 
-def rmse(model):
-    return np.sqrt(np.mean((model.predict(X_test) - y_test) ** 2))
+def mlp(**parameters):
+    """scikit-learn's network of the same width, behind a scaler."""
+    network = MLPRegressor(hidden_layer_sizes=WIDTH, random_state=0, **parameters)
+    return make_pipeline(StandardScaler(), network)
 
 
-def timed(function):
-    start = time.perf_counter()
-    result = function()
-    return result, time.perf_counter() - start
-
-
-results = {"scikit-learn's MLP": [], "spectral": [], "spectral, core alone": []}
-for seed in range(N_SEEDS):
-    mlp = make_pipeline(StandardScaler(), MLPRegressor(random_state=seed))
-    _, seconds = timed(lambda mlp=mlp: mlp.fit(X, y))
-    numbers = sum(w.size for w in [*mlp[-1].coefs_, *mlp[-1].intercepts_])
-    results["scikit-learn's MLP"].append((seconds, rmse(mlp), numbers))
-    ours = SpectralMLPRegressor(hidden_layer_sizes=100, random_state=seed)
-    _, seconds = timed(lambda ours=ours: ours.fit(X, y))
-    results["spectral"].append((seconds, rmse(ours), ours.n_trained_parameters_))
-    small = ours.prune()
-    results["spectral, core alone"].append(
-        (seconds, rmse(small), small.n_trained_parameters_)
-    )
-for name, rows in results.items():
-    seconds, error, numbers = np.mean(rows, axis=0)
-    print(
-        f"{name:22} {seconds:4.1f} s  RMSE {error:.4f}  trained numbers {numbers:.0f}"
+def spectral(max_iter, **parameters):
+    """Ours, all other parameters at their defaults."""
+    return SpectralMLPRegressor(
+        hidden_layer_sizes=WIDTH, max_iter=max_iter, random_state=0, **parameters
     )
 
-# %%
-# The small network as scikit-learn's own MLP, which needs no torch to predict:
 
-exported = small.to_sklearn()
-row = X_test[:1]
-print("same prediction:", np.allclose(exported.predict(row), small.predict(row)))
-for name, model in (("ours", small), ("exported", exported)):
-    _, seconds = timed(lambda model=model: [model.predict(row) for _ in range(200)])
-    print(f"one row, {name}: {seconds / 200 * 1e6:.0f} microseconds")
-
-# %%
-figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-styles = {
-    "scikit-learn's MLP": {"color": "#D55E00"},
-    "spectral": {"facecolors": "none", "edgecolors": "#0072B2", "linewidths": 1.5},
-    "spectral, core alone": {"color": "#0072B2"},
+KINDS = {
+    "MLPRegressor, defaults": (lambda n: mlp(max_iter=n), (25, 200)),
+    "MLPRegressor, our rate and batch": (
+        lambda n: mlp(max_iter=n, learning_rate_init=1e-2, batch_size=412),
+        (25, 200),
+    ),
+    "SpectralMLPRegressor, defaults": (spectral, (50, 150, "auto")),
+    "the same, parametrization='dense'": (
+        lambda n: spectral(n, parametrization="dense"),
+        ("auto",),
+    ),
 }
-for name, rows in results.items():
-    seconds, errors, numbers = np.transpose(rows)
-    ax.scatter(seconds, errors, s=numbers / 4, alpha=0.8, label=name, **styles[name])
-ax.set(
-    xlabel="seconds of a fit",
-    ylabel="RMSE on test rows, 100,000 dollars",
-    title="California Housing, 100 nodes, three seeds",
+COLOURS = dict(zip(KINDS, ("#D55E00", "#E69F00", "#0072B2", "0.35"), strict=True))
+MARKERS = dict(zip(KINDS, "s^oD", strict=True))
+
+X, y = fetch_california_housing(return_X_y=True)
+spectral("auto").fit(X[:500], y[:500])  # the first call of all loads and warms up
+seconds, errors, longest = {}, {}, {}
+for split in range(N_SPLITS):
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.2, random_state=split
+    )
+    for name, (make, budgets) in KINDS.items():
+        for n_epochs in budgets:
+            model = make(n_epochs)
+            start = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(X_train, y_train)
+            seconds[name, n_epochs, split] = time.perf_counter() - start
+            error = root_mean_squared_error(y_test, model.predict(X_test))
+            errors[name, n_epochs, split] = error
+        longest[name] = model
+
+print("RMSE in 100,000 dollars and seconds of fit, means of the splits")
+for name, (_, budgets) in KINDS.items():
+    for n_epochs in budgets:
+        error = np.mean([errors[name, n_epochs, s] for s in range(N_SPLITS)])
+        spent = np.mean([seconds[name, n_epochs, s] for s in range(N_SPLITS)])
+        print(f"  {name:34}{n_epochs!s:>5} epochs{error:8.3f}{spent:6.1f} s")
+
+# %%
+# Cut, and hand over
+# ------------------
+# The longest fit of the last split, as it is, cut to its core, and the core as
+# scikit-learn's own `MLPRegressor`, which needs no torch to predict. The time of a
+# single row is the median of 300 calls.
+
+wide = longest["SpectralMLPRegressor, defaults"]
+small = wide.prune()
+networks = {
+    "scaler + MLPRegressor": longest["MLPRegressor, defaults"],
+    "spectral": wide,
+    "its core": small,
+    "core.to_sklearn()": small.to_sklearn(),
+}
+numbers, microseconds = [], []
+print(f"\n{'':22}{'nodes':>6}{'numbers':>9}{'pickle':>10}{'one row':>11}{'RMSE':>8}")
+for name, network in networks.items():
+    last = network[-1] if name.startswith("scaler") else network
+    numbers.append(sum(a.size for a in (*last.coefs_, *last.intercepts_)))
+    calls = []
+    for row in range(300):
+        start = time.perf_counter()
+        network.predict(X_test[row : row + 1])
+        calls.append(time.perf_counter() - start)
+    microseconds.append(1e6 * np.median(calls))
+    error = root_mean_squared_error(y_test, network.predict(X_test))
+    print(
+        f"{name:22}{last.coefs_[0].shape[1]:6}{numbers[-1]:9,}"
+        f"{len(pickle.dumps(network)) / 1e3:7.1f} kB{microseconds[-1]:8.0f} us"
+        f"{error:8.4f}"
+    )
+
+dense = longest["the same, parametrization='dense'"]
+n_dense = dense.prune(threshold=0.05).hidden_layer_sizes[0]
+print(f"\nour dense network, cut at 5 % (it has no gap): {n_dense} nodes")
+
+# %%
+# What to look for
+# ----------------
+# *Left:* lower and further left is better; small marks are single splits, lines join
+# their means, from few epochs to many. *Middle and right:* what is left to ship, and
+# what one row costs, where nearly all is checking of the input.
+
+figure, (left, middle, right) = plt.subplots(
+    1, 3, figsize=(13, 4.2), layout="constrained", width_ratios=(1.5, 1, 1)
 )
-ax.margins(0.15)
-legend = ax.legend()
-for handle in legend.legend_handles:
-    handle.set_sizes([80])
+for name, (_, budgets) in KINDS.items():
+    style = {"color": COLOURS[name], "marker": MARKERS[name]}
+    points = np.array(
+        [
+            [(seconds[name, n, s], errors[name, n, s]) for n in budgets]
+            for s in range(N_SPLITS)
+        ]
+    )  # (splits, budgets, 2)
+    left.plot(*points.mean(0).T, label=name, **style)
+    left.plot(*points.reshape(-1, 2).T, ls="none", ms=3, alpha=0.6, **style)
+left.set(xscale="log", title="Error against time", xlabel="seconds of fit")
+left.set_ylim(top=0.67)  # room for the legend
+left.set_ylabel("test RMSE (100,000 dollars)")
+ticks = [0.5, 1, 2, 5, 10]
+left.set_xticks(ticks, ticks)
+left.minorticks_off()
+left.legend(fontsize=9)
+colours = ["#D55E00", "#0072B2", "#0072B2", "#56B4E9"]
+for axis, values, title, label in (
+    (middle, numbers, "Size", "weights and biases"),
+    (right, microseconds, "One row", "median time of predict (microseconds)"),
+):
+    bars = axis.barh([*networks], values, color=colours)
+    axis.bar_label(bars, [f"{value:,.0f}" for value in values], padding=3)
+    axis.set(title=title, xlabel=label, xlim=(0, 1.2 * max(values)))
+    axis.invert_yaxis()
+right.set_yticks([])
 plt.show()
 
 # %%
-# The core alone predicts what the whole network did, with a fraction of its numbers.
+# What was seen
+# -------------
+# On the machine this was written on, the spectral network was ahead of scikit-learn's
+# at each time of training, by one to a few hundredths of 100,000 dollars, and kept some
+# forty of its 256 nodes. Cutting changes no digit of the error. The lead is not the
+# parametrization's: a dense network through the same loop, with its falling rate and
+# its penalty, is as accurate or a little more, and needs some seventy nodes. A constant
+# rate of 1e-2 makes scikit-learn's network end sooner, not better.
 #
-# Where this fails: boosted trees reach an RMSE of 0.46 on this table, better than
-# either network.
+# **Where it fails.** A single row costs our `predict` more than scikit-learn's pipeline
+# (about three times as much there), before and after the cut alike: little of it is
+# arithmetic. Where single rows count, hand over `to_sklearn()`: it standardises in its
+# first layer, so that no scaler stands before it, and was the fastest of the four. Two
+# splits of one table, whose times depend on the machine, are no benchmark; boosted
+# trees are better than either on this table.

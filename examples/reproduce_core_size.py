@@ -17,6 +17,7 @@ from _reproduction import (
     mean_and_sd,
     save,
     table,
+    ticks_at,
 )
 from _students import KINDS, cases, measured
 from matplotlib import pyplot as plt
@@ -50,7 +51,7 @@ def main():
     options = arguments(__doc__)
     results = Results(options.folder / "students.json")
     wanted = cases(options.scale, layers=options.layers)
-    rows = results.rows(wanted, measured, jobs=options.jobs)
+    rows = results.rows(wanted, measured, options)
     teachers = sorted({row["h_teacher"] for row in rows})
     widths = sorted({row["h"] for row in rows})
     suffix = "" if options.layers == 1 else "_two_layers"
@@ -115,6 +116,8 @@ def draw(rows, teachers, widths):
             xlabel="width h of the student (nodes)",
             title=f"teacher of {t} nodes",
         )
+        ticks_at(ax.xaxis, widths)
+        ticks_at(ax.yaxis, (5, 10, 20, 40, 100, 200, 500, 1500))
     axes[0, 0].set_ylabel("nodes of the core")
     legend_below(figure, axes[0, 0])
     return figure

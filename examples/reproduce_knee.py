@@ -56,7 +56,7 @@ def main():
     options = arguments(__doc__)
     results = Results(options.folder / "students.json")
     wanted = cases(options.scale, layers=options.layers, kinds=SHOWN)
-    rows = results.rows(wanted, measured, jobs=options.jobs)
+    rows = results.rows(wanted, measured, options)
     teachers = sorted({row["h_teacher"] for row in rows})
     widths = sorted({row["h"] for row in rows})
     suffix = "" if options.layers == 1 else "_two_layers"

@@ -5,7 +5,7 @@ are mean squared errors on fresh rows, in units of the variance of the targets.
 """
 
 import numpy as np
-from _reproduction import Results, arguments, legend_below, save, table
+from _reproduction import Results, arguments, legend_below, save, table, ticks_at
 from _students import KINDS, cases, measured
 from matplotlib import pyplot as plt
 from reproduce_core_size import gather
@@ -15,7 +15,7 @@ def main():
     options = arguments(__doc__)
     results = Results(options.folder / "students.json")
     wanted = cases(options.scale, layers=options.layers)
-    rows = results.rows(wanted, measured, jobs=options.jobs)
+    rows = results.rows(wanted, measured, options)
     teachers = sorted({row["h_teacher"] for row in rows})
     widths = sorted({row["h"] for row in rows})
     lines = []
@@ -47,6 +47,7 @@ def main():
             xlabel="width h of the student (nodes)",
             title=f"teacher of {t} nodes",
         )
+        ticks_at(ax.xaxis, widths)
     axes[0, 0].set_ylabel("test error / variance of y")
     legend_below(figure, axes[0, 0])
     header = ["network", "teacher", "h", "runs", "error", "spread"]

@@ -11,6 +11,8 @@ from skspectral._path_display import RegularizationPathDisplay
 from skspectral._pruner import SpectralPruner
 from skspectral._search import SpectralGridSearchCV
 
+__version__ = "0.1.0"
+
 __all__ = [
     "PruningCurveDisplay",
     "RegularizationPathDisplay",

@@ -330,7 +330,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if core.forming and gated and penalised > 0:
             warnings.warn(
                 f"the core is still forming after max_iter={n_epochs} epochs: "
-                "no gap sets the dead nodes apart from the living. Raise max_iter, or "
+                "no gap sets the dying nodes apart from the living, so that the core "
+                "counts both. Raise max_iter, or "
                 f"alpha (now {self.alpha_:.3g}); or cut with prune(threshold=0.05).",
                 ConvergenceWarning,
                 stacklevel=5,

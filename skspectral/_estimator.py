@@ -110,7 +110,7 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
         The same, an array per hidden layer.
     core_mask_ : ndarray of shape (n_hidden_nodes,), bool
         The nodes that survive: those above the widest gap in R, if it spans two decades
-        or more.
+        or more, else those with at least 1e-6 of the largest R.
     core_sizes_ : tuple of int
         Their number by hidden layer; fits `hidden_layer_sizes`. Where it is the width
         no node is dead: widen the layer, raise `alpha`, or see `core_formed_`.
@@ -402,7 +402,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         The same, an array per hidden layer.
     core_mask_ : ndarray of shape (n_hidden_nodes,), bool
         The nodes that survive: those above the widest gap in R, if it spans two decades
-        or more.
+        or more, else those with at least 1e-6 of the largest R.
     core_sizes_ : tuple of int
         Their number by hidden layer; fits `hidden_layer_sizes`. Where it is the width
         no node is dead: widen the layer, raise `alpha`, or see `core_formed_`.

@@ -176,9 +176,9 @@ class FittedSpectralMLP(BaseEstimator):
             Weights for refitting.
         threshold : "gap" or float in [0, 1), default="gap"
             ``"gap"`` cuts each layer at the widest gap of its sorted relevance, if that
-            spans two decades. A number keeps the nodes with at least that fraction of
-            the layer's largest relevance; the paper's is 0.05, the histogram bin of
-            [1]_.
+            spans two decades, else at 1e-6 of the largest. A number keeps the nodes
+            with at least that fraction of the layer's largest relevance; the paper's is
+            0.05, the histogram bin of [1]_.
         n_nodes : int, float or tuple of them, default=None
             Keep that many nodes in each hidden layer instead; a float in (0, 1] is a
             fraction of them, rounded, one node at least.

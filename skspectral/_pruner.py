@@ -61,9 +61,9 @@ class SpectralPruner(
         :class:`~sklearn.frozen.FrozenEstimator` it is fitted already and only cut.
     threshold : "gap" or float in [0, 1), default="gap"
         ``"gap"`` cuts each layer at the widest gap of its sorted relevance, if that
-        spans two decades. A number keeps the nodes with at least that fraction of the
-        layer's largest relevance, so larger keeps fewer; the paper's is 0.05, the
-        histogram bin of [1]_.
+        spans two decades, else at 1e-6 of the largest. A number keeps the nodes with at
+        least that fraction of the layer's largest relevance, so larger keeps fewer; the
+        paper's is 0.05, the histogram bin of [1]_.
     n_nodes : int, float or tuple of them, default=None
         Keep the most relevant nodes of each hidden layer, instead of a threshold: an
         int is their number, a float in (0, 1] the fraction of the layer, a tuple says

@@ -35,7 +35,8 @@ class Core(NamedTuple):
         True for the nodes of the core. Never empty.
     forming : bool
         Some nodes lie below the paper's threshold but no gap sets them apart: the fit
-        was stopped before its core had formed.
+        was stopped before its core had formed. Those without any relevance are dead all
+        the same.
     vanished : bool
         In some layer even the largest relevance is zero; one node is kept all the same.
     """
@@ -97,7 +98,7 @@ def cut_widest_gap(relevance: list[Tensor]) -> Core:
 
     Relevance is divided by the largest of the layer and clipped at 1e-6. Among
     neighbours (in sorted order) whose lower one is below 0.05, the widest ratio is the
-    cut if it spans two decades or more; if it does not, nothing is dead.
+    cut if it spans two decades or more. If none does, only what was clipped is dead.
     """
     masks, forming, vanished = [], False, False
     for r in relevance:
@@ -114,7 +115,7 @@ def cut_widest_gap(relevance: list[Tensor]) -> Core:
         if len(gaps) and gaps[widest] >= GAP_DECADES:
             masks.append(_largest(r, widest + 1))
         else:
-            masks.append(torch.ones_like(r, dtype=torch.bool))
+            masks.append(r > GAP_FLOOR * top)
             forming |= bool(below.any())
     return Core(masks, forming, vanished)
 

@@ -1,6 +1,7 @@
 """Weighted means and scales of columns, in float64, mergeable over chunks."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ class Columns:
     variance: np.ndarray
     active: bool = True
 
-    @property
+    @cached_property
     def scale(self) -> np.ndarray:
         """Standard deviations; 1 for constant columns."""
         if not self.active:

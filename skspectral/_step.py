@@ -70,6 +70,8 @@ class Parameters:
         of its weights; the penalty and Adam do not mind the sign.
     alphas : Tensor of shape (K, P)
         Strength of each trained parameter's penalty.
+    decay : Tensor of shape (K, P)
+        Twice that: d(alpha p^2) = 2 alpha p dp.
     """
 
     NAMES = ("phi", "lambda_in", "lambda_out", "bias")
@@ -120,6 +122,7 @@ class Parameters:
         rest = like.new_zeros(self.n_runs, -start % ALIGNMENT)
         self.trained = torch.cat([*values, rest], 1)
         self.alphas = torch.cat([*alphas, rest], 1)
+        self.decay = 2 * self.alphas
 
     def _from_module(self, index: int, name: str) -> Tensor | None:
         value = getattr(self.network.layers[index], name)
@@ -297,7 +300,6 @@ class Step:
         self.parameters = parameters
         self.loss = loss
         self.gradient = torch.zeros_like(parameters.trained)
-        self.decay = 2 * parameters.alphas  # d(alpha p^2) = 2 alpha p dp
         network = parameters.network
         self.activation = ACTIVATIONS[network.activation]
         self.layers = [
@@ -371,7 +373,7 @@ class Step:
             backward(below, batch.z[index - 1], batch.a[index - 1])
             layer.gradients(self.matmul, inputs[index], d, batch.ones)
         layers[0].gradients(self.matmul, batch.x, batch.d[0], batch.ones)
-        self.gradient.addcmul_(self.parameters.trained, self.decay)
+        self.gradient.addcmul_(self.parameters.trained, self.parameters.decay)
 
     def forward(self, x: Tensor, run: int) -> Tensor:
         """Outputs of one of the networks: (n, in) -> (n, o), allocated anew."""

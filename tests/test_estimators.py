@@ -421,6 +421,7 @@ def test_a_fit_stopped_too_early_warns():
         ([1.0, 1e-7, 1e-12, 0.0], 1, False),  # all below 1e-6 is the same
         ([3.0], 1, False),
         ([1.0, 0.04, 1e-5], 2, False),  # the widest gap, not the first
+        ([1.0, 0.02, 1e-3, 5e-5, 4e-6, 1e-9, 0.0], 5, True),  # no gap, yet two dead
     ],
 )
 def test_the_gap(relevance, kept, forming):

@@ -327,3 +327,27 @@ def test_in_float32_a_run_is_the_same_bit_by_bit():
         train(alone, task, runs.select([k]))
         for layer, own in zip(together.layers, alone.layers, strict=True):
             assert torch.equal(layer.phi[k], own.phi[0])
+
+
+def test_after_each_step_the_hook_is_called_and_may_move_parameters():
+    calls = []
+
+    def hold(parameters, adam, rate):
+        calls.append((adam.t, float(torch.as_tensor(rate).max())))
+        parameters.value(0, "phi").fill_(0.5)
+
+    rule = LayerRule("out", alpha_phi=0.1, alpha_lambda=0.1)
+    network = SpectralMLP((5, 2), batch_shape=(2,), dtype=DOUBLE)
+    network.layers[0].gate = "out"
+    network.layers[0].lambda_out.requires_grad_()
+    task = Task(
+        DenseRows(torch.randn(100, 5).double()),
+        torch.zeros(100, 2).double(),
+        SquaredError,
+    )
+    schedule = Schedule(n_epochs=3, batch_size=40)
+    runs = Runs(torch.tensor([0.01, 0.01]), (0, 1), (rule,), schedule=schedule)
+    train(network, task, runs, after_step=hold)
+    assert [t for t, _ in calls] == list(range(1, 10))  # 3 epochs of 3 minibatches
+    assert calls[0][1] > calls[-1][1]
+    assert (network.layers[0].phi == 0.5).all()

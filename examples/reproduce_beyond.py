@@ -1,0 +1,217 @@
+"""Past the paper: what makes the core equal the teacher, each thing alone and together.
+
+Starting from the paper's protocol, one ingredient of the estimators' defaults is added
+at a time; starting from the defaults, one is left out. Further ingredients that are not
+defaults: an alpha that grows from zero over the first half of the steps, merging of
+parallel nodes, and refitting the core without penalty. And an alpha that falls: from
+three times its value to it, over the first 70% of the steps.
+
+What a core has too many of is mostly one thing, counted here as "linear": nodes whose
+bias is so large that they are active on every row. They carry the linear function that
+is left where a student has found a teacher's node with the opposite sign, since
+relu(z) = z + relu(-z). Any number of them is one node, on these rows.
+"""
+
+import dataclasses
+
+import numpy as np
+import torch
+from _reproduction import Results, arguments, mean_and_sd, save, table
+from _students import N_ROWS, measure
+from matplotlib import pyplot as plt
+
+from skspectral import SpectralMLPRegressor
+from skspectral._export import as_torch_module
+from skspectral._relevance import cut_widest_gap, hidden_relevance
+from skspectral._together import train_together
+from skspectral.datasets import make_teacher_student
+from skspectral.nn import SpectralMLP
+
+DEFAULTS = ("readout", "balanced", "decay")
+VARIANTS = {
+    "paper's three": (),
+    "+ readout penalised": ("readout",),
+    "+ balanced start": ("balanced",),
+    "+ rate falls to zero": ("decay",),
+    "defaults": DEFAULTS,
+    "- readout penalised": ("balanced", "decay"),
+    "- balanced start": ("readout", "decay"),
+    "- rate falls to zero": ("readout", "balanced"),
+    "defaults, alpha grows": (*DEFAULTS, "grows"),
+    "defaults, alpha falls": (*DEFAULTS, "falls"),
+    "defaults, refitted": (*DEFAULTS, "refit"),
+}
+
+
+class Scaled:
+    """Scales the penalty, step by step, by a function of the share of steps done."""
+
+    def __init__(self, factor, n_steps):
+        self.factor, self.n_steps = factor, n_steps
+
+    def __call__(self, parameters, adam, rate):
+        factor = self.factor(adam.t / self.n_steps)
+        torch.mul(parameters.alphas, 2 * factor, out=parameters.decay)
+
+
+SCALES = {
+    "grows": lambda t: min(1.0, 2 * t),
+    "falls": lambda t: 3.0 ** max(0.0, 1 - t / 0.7),
+}
+
+
+def estimator_of(parts, h, seed):
+    return SpectralMLPRegressor(
+        hidden_layer_sizes=h,
+        alpha_readout=None if "readout" in parts else 0.0,
+        learning_rate="linear" if "decay" in parts else "constant",
+        tol=0,
+        n_iter_no_change=10**6,
+        random_state=seed,
+    )
+
+
+def unbalanced(state):
+    """The same weights with every eigenvalue at one, where the paper starts."""
+    weight = state.weights()[0]
+    return dataclasses.replace(
+        state,
+        phi=[(-weight).astype(state.phi[0].dtype), state.phi[1]],
+        lambda_out=[np.ones_like(state.lambda_out[0]), state.lambda_out[1]],
+    )
+
+
+def linear_nodes(network, data, X):
+    """Nodes of the core that are active on all but one in a thousand rows."""
+    core = cut_widest_gap(hidden_relevance(network)).masks[0]
+    x = torch.tensor((X - data.x.mean) / data.x.scale)
+    with torch.no_grad():
+        active = network.layers[0].double()(x) > 0
+    return int((active.double().mean(0)[core] > 0.999).sum())
+
+
+def variant(name, h_teacher, h, teacher, seeds, shorten):
+    """Measurements of the students of one variant."""
+    parts = VARIANTS[name]
+    X, y, _ = make_teacher_student(
+        2 * N_ROWS, n_teacher_nodes=h_teacher, random_state=teacher
+    )
+    known, models, plans = {}, [], []
+    n_batches = -(-N_ROWS // estimator_of(parts, h, 0)._batch_size(N_ROWS))
+    hook = None
+    for seed in seeds:
+        model = estimator_of(parts, h, seed)
+        plan = model._plan(*model._read(X[:N_ROWS], y[:N_ROWS]), known=known)
+        schedule = plan.schedule
+        n_epochs = max(1, schedule.n_epochs // shorten)
+        plan.schedule = dataclasses.replace(schedule, n_epochs=n_epochs)
+        if "balanced" not in parts:
+            plan.start = unbalanced(plan.start)
+        for scale, factor in SCALES.items():
+            if scale in parts:
+                hook = hook or Scaled(factor, n_epochs * n_batches)
+                plan.after_step = hook
+        models.append(model)
+        plans.append(plan)
+    found = []
+    for model, plan, outcome in zip(models, plans, train_together(plans), strict=True):
+        model._finish(plan, *outcome, warn=False)
+        if "refit" in parts:
+            model = model.prune(X[:N_ROWS], y[:N_ROWS], refit=True)
+        network: SpectralMLP = model._state().to_network()
+        student = as_torch_module(network, plan.data.x, plan.data.y)
+        measurement = measure(student, X[N_ROWS:], y[N_ROWS:], h_teacher)
+        keep = ("gap", "merged", "R >= .05", "error", "forming")
+        measurement["linear"] = linear_nodes(network, plan.data, X[:N_ROWS])
+        found.append({key: measurement[key] for key in (*keep, "linear")})
+    return {"students": found}
+
+
+def main():
+    options = arguments(__doc__)
+    quick = options.scale == "quick"
+    full = options.scale == "full"
+    cases = [
+        {
+            "name": name,
+            "h_teacher": t,
+            "h": h,
+            "teacher": teacher,
+            "seeds": [0] if quick else [0, 1],
+            "shorten": 20 if quick else 1,
+        }
+        for t in ((10,) if quick else (5, 10, 20, 40) if full else (10, 20))
+        for h in ((40,) if quick else (2 * t, 100, 300))
+        for teacher in ((0,) if quick else (0, 1, 2))
+        for name in VARIANTS
+    ]
+    results = Results(options.folder / "beyond.json")
+    rows = results.rows(cases, variant, options)
+    lines = []
+    for name in VARIANTS:
+        own = [
+            (
+                m["gap"] / r["h_teacher"],
+                m["merged"] / r["h_teacher"],
+                (m["gap"] - max(0, m["linear"] - 1)) / r["h_teacher"],
+                m["linear"],
+                m["error"],
+            )
+            for r in rows
+            if r["name"] == name
+            for m in r["students"]
+        ]
+        if not own:
+            continue
+        gap, merged, joined, linear, error = np.array(own).T
+        lines.append(
+            [
+                name,
+                len(own),
+                *(
+                    "{:.3f} ± {:.3f}".format(*mean_and_sd(v))
+                    for v in (gap, merged, joined)
+                ),
+                f"{linear.mean():.2f}",
+                f"{(np.abs(gap - 1) <= 0.05).mean():.0%}",
+                f"{np.exp(np.log(error).mean()):.2e}",
+            ]
+        )
+    header = ["variant", "runs", "core / teacher", "merged / teacher"]
+    header += ["linear nodes as one / teacher", "linear nodes"]
+    header += ["cores within 5%", "test error (geometric mean)"]
+    text = table(header, lines)
+    save(options, "beyond", draw(rows), text)
+
+
+def draw(rows):
+    figure, ax = plt.subplots(figsize=(7, 4.2))
+    for place, name in enumerate(VARIANTS):
+        for cut, shift, colour in (("gap", 0.15, "C0"), ("merged", -0.15, "C1")):
+            sizes = [
+                m[cut] / r["h_teacher"]
+                for r in rows
+                if r["name"] == name
+                for m in r["students"]
+            ]
+            heights = np.full(len(sizes), len(VARIANTS) - place + shift)
+            label = {"gap": "core by the gap", "merged": "after merging"}[cut]
+            ax.plot(
+                *(sizes, heights),
+                "o",
+                color=colour,
+                alpha=0.4,
+                markersize=5,
+                label=label if place == 0 else None,
+            )
+    ax.axvline(1, color="black", linewidth=0.8)
+    ax.set_xscale("log")
+    ax.set_yticks(range(len(VARIANTS), 0, -1), VARIANTS)
+    ax.set_xlabel("nodes of the core / nodes of the teacher")
+    ax.legend(frameon=False)
+    figure.tight_layout()
+    return figure
+
+
+if __name__ == "__main__":
+    main()
