@@ -2,10 +2,11 @@
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 import matplotlib
+
+import skspectral
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -14,8 +15,7 @@ matplotlib.use("Agg")
 project = "skspectral"
 author = "The skspectral developers"
 copyright = author
-about = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
-version = release = about["version"]
+version = release = skspectral.__version__
 
 extensions = [
     "myst_parser",
@@ -41,7 +41,7 @@ if os.environ.get("SKSPECTRAL_INTERSPHINX"):
 
 templates_path = ["_templates"]
 # Tables that reproductions write; the pages of the claims include them.
-exclude_patterns = ["_build", "results/*.md", "images"]
+exclude_patterns = ["_build", "results/*.md"]
 # The pages of the claims come with their results.
 suppress_warnings = ["toc.empty_glob"]
 
