@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo gallery test lint bench oldest clean
+.PHONY: demo gallery docs test lint bench oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
@@ -12,6 +12,10 @@ gallery: $(VENV)/demo
 	for example in examples/plot_*.py; do \
 	    echo "$$example"; MPLBACKEND=Agg $(BIN)/python $$example || exit 1; \
 	done
+
+# The pages, in docs/_build/html. Every warning is an error; the examples are run.
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2
@@ -44,6 +48,11 @@ $(VENV)/demo: pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas]"
 	@touch $@
 
+$(VENV)/docs: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e ".[docs]"
+	@touch $@
+
 $(VENV)/test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas,test]"
@@ -51,3 +60,4 @@ $(VENV)/test: pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest out
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst

@@ -40,7 +40,9 @@ def run(page):
     def fill(match):
         output = printed(match[1], names)
         if match[2] is None and output:
-            raise SystemExit(f"{page}: a block prints, but no text block follows:\n{output}")
+            raise SystemExit(
+                f"{page}: a block prints, but no text block follows:\n{output}"
+            )
         block = f"```python\n{match[1]}```\n"
         return block if match[2] is None else f"{block}\n```text\n{output}```\n"
 

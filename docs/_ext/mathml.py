@@ -1,23 +1,37 @@
 """Formulas as MathML, so that the pages need no script and no other server."""
 
+import html
+
 from docutils.nodes import SkipNode
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util import logging
 
 __all__ = ["setup"]
 
+log = logging.getLogger(__name__)
+
+
+def convert(node, *, as_block=False):
+    """MathML of a formula; a warning and the TeX itself where docutils cannot."""
+    tex = node.astext()
+    try:
+        return tex2mathml(tex, as_block=as_block)
+    except MathError as error:
+        log.warning("formula %r: %s", tex, error, location=node)
+        return f"<code>{html.escape(tex)}</code>"
+
 
 def inline(writer, node):
-    writer.body.append(tex2mathml(node.astext()))
+    writer.body.append(convert(node))
     raise SkipNode
 
 
 def block(writer, node):
     writer.body.append(writer.starttag(node, "div", CLASS="math"))
-    number = node.get("number")
-    if number:
-        writer.body.append(f'<span class="eqno">({number})</span>')
-    writer.body.append(tex2mathml(node.astext(), as_block=True))
-    writer.body.append("</div>\n")
+    if node.get("number"):
+        writer.body.append(f'<span class="eqno">({node["number"]})</span>')
+    writer.body.append(convert(node, as_block=True) + "</div>\n")
     raise SkipNode
 
 
