@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo gallery reproduce test lint bench oldest clean
+.PHONY: demo gallery reproduce docs test lint bench oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
@@ -20,6 +20,10 @@ reproduce: $(VENV)/demo
 	for claim in examples/reproduce_*.py; do \
 	    echo "$$claim"; MPLBACKEND=Agg $(BIN)/python $$claim --scale $(SCALE) || exit 1; \
 	done
+
+# The pages, in docs/_build/html. Every warning is an error; the examples are run.
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2
@@ -54,6 +58,11 @@ $(VENV)/demo: pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas]"
 	@touch $@
 
+$(VENV)/docs: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e ".[docs]"
+	@touch $@
+
 $(VENV)/test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas,test]"
@@ -61,3 +70,4 @@ $(VENV)/test: pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest out
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst

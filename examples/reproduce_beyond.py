@@ -31,7 +31,7 @@ from skspectral.nn import SpectralMLP
 
 DEFAULTS = ("readout", "balanced", "decay")
 VARIANTS = {
-    "paper's three": (),
+    "none of the three": (),
     "+ readout penalised": ("readout",),
     "+ balanced start": ("balanced",),
     "+ rate falls to zero": ("decay",),
@@ -259,7 +259,6 @@ def draw(rows):
                 label=label if place == 0 else None,
             )
     ax.axvline(1, color="black", linewidth=0.8)
-    ax.set_xscale("log")
     ax.set_yticks(range(len(VARIANTS), 0, -1), VARIANTS)
     ax.set_xlabel("nodes of the core / nodes of the teacher")
     ax.legend(frameon=False)

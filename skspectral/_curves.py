@@ -91,6 +91,7 @@ def pruning_curve(
         layer : int
             Index of the layer, from 0.
         score_name : str
+            For the axis of a figure.
 
     Raises
     ------

@@ -43,6 +43,7 @@ def null_importances(
         importances : ndarray of shape (n_features, n_repeats)
             As `feature_importances_`, of columns and copies together: both sum to 1.
         importances_mean, importances_std : ndarray of shape (n_features,)
+            Over the networks.
         null : ndarray of shape (n_features, n_repeats)
             Of the permuted copies.
         threshold : float

@@ -72,12 +72,15 @@ def regularization_path(
         core_sizes : ndarray of shape (n_alphas, n_hidden_layers), int
             As `core_sizes_`: the width of the layer where no core has formed.
         train_scores : ndarray of shape (n_alphas,)
+            On the rows of the fit.
         val_scores : ndarray of shape (n_alphas,) or None
+            On X_val, if given.
         losses : ndarray of shape (n_alphas,)
             `loss_`, the objective, in standardised units.
         estimators : list or None
             The fitted estimators, if asked for.
         score_name : str
+            For the axis of a figure.
 
     Raises
     ------
