@@ -131,9 +131,10 @@ def main():
         options,
     )
     lines = [
-        [name, row["start"], row["activation"], row["rate"], f"{row['accuracy']:.4f}"]
-        for name, found in (("spectral", searched), ("784-7-10", plain))
+        [name, start, row["activation"], row["rate"], f"{row['accuracy']:.4f}"]
+        for name, found in (("eigenvalues only", searched), ("784-7-10", plain))
         for row in found
+        for start in [row["start"] if found is searched else "none"]
     ]
     header = ["network", "eigenvalues start", "activation", "rate", "accuracy"]
     text = f"Accuracy on validation rows, {search[1]:,} rows, {search[0]} epochs\n\n"
