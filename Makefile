@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo gallery docs test lint bench oldest clean
+.PHONY: demo gallery reproduce docs test lint bench oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
@@ -11,6 +11,14 @@ demo: $(VENV)/demo
 gallery: $(VENV)/demo
 	for example in examples/plot_*.py; do \
 	    echo "$$example"; MPLBACKEND=Agg $(BIN)/python $$example || exit 1; \
+	done
+
+# The claims of the papers: quick shows that the scripts run, reduced and full write
+# docs/results. What was computed before is not computed again.
+SCALE ?= quick
+reproduce: $(VENV)/demo
+	for claim in examples/reproduce_*.py; do \
+	    echo "$$claim"; MPLBACKEND=Agg $(BIN)/python $$claim --scale $(SCALE) || exit 1; \
 	done
 
 # The pages, in docs/_build/html. Every warning is an error; the examples are run.
@@ -34,6 +42,8 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/inputs.py
+	$(BIN)/python benchmarks/curves.py
+	$(BIN)/python benchmarks/predict.py
 
 # The lower bounds of pyproject.toml, on the same tests.
 oldest:

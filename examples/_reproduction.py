@@ -93,7 +93,12 @@ class Results:
             "machine": platform.machine(),
             "date": datetime.date.today().isoformat(),
         }
-        text = json.dumps(self.kept, indent=0, default=_plain)
+        about = json.dumps(self.kept["about"])
+        rows = ",\n".join(  # a line for each row, to be read and compared
+            f"{json.dumps(key)}: {json.dumps(row, default=_plain)}"
+            for key, row in sorted(self.kept["rows"].items())
+        )
+        text = f'{{"about": {about},\n"rows": {{\n{rows}\n}}}}\n'
         partial = self.path.with_suffix(".partial")
         partial.write_text(text)
         partial.replace(self.path)  # whole, or not at all

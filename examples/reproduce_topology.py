@@ -6,6 +6,13 @@ sum of |w_ij| of a node times |v_j|), and the nodes themselves: teacher and stud
 nodes are matched one to one by the cosine of their incoming weights, and a teacher node
 counts as found where the cosine is above .99. The spectral student is cut to its core;
 the dense one is taken as it is, and cut to the same number by path relevance.
+
+The sign of a node cannot be known: relu(z) = z + relu(-z), so a student may hold a
+teacher's node reversed, or partly one way and partly the other, where linear functions
+make up the difference. Cosines are therefore taken without their sign, and two more
+numbers are counted: "linear", nodes that are active on practically every row (bias
+above three norms of the weights), and "kinks", the distinct hyperplanes of the others,
+whichever way they point.
 """
 
 import numpy as np
@@ -30,11 +37,14 @@ H, H_TEACHER = 200, 20
 
 
 def weights_of(student):
-    """Incoming (in, h) and outgoing (h,) weights on raw rows and raw targets."""
+    """Incoming (in, h), biases and outgoing (h,), on raw rows and raw targets."""
     first, last = student.network.layers
     w = first.weight.detach().double().numpy() / student.x_scale.numpy()
+    b = np.zeros(len(w))
+    if first.bias is not None:
+        b = first.bias.detach().double().numpy() - w @ student.x_mean.numpy()
     v = last.weight.detach().double().numpy()[0] * float(student.y_scale[0])
-    return w.T, v
+    return w.T, b, v
 
 
 def paths(w, v):
@@ -47,16 +57,31 @@ def distance(own, true):
     return float(f"{ks_2samp(own, true).statistic:.3g}")
 
 
-def compare(w, v, teacher):
+def count_kinks(directions):
+    """Distinct hyperplanes of unit vectors (in, n), up to their sign."""
+    kinks = 0
+    while directions.shape[1]:
+        kinks += 1
+        near = np.abs(directions[:, 0] @ directions) > 0.97
+        near[0] = True
+        directions = directions[:, ~near]
+    return kinks
+
+
+def compare(w, b, v, teacher):
     """Distances to the teacher, and how many of its nodes are there."""
     true_w, true_v = teacher.weights[0], np.ones(teacher.n_teacher_nodes)
     true_paths, own_paths = paths(true_w, true_v), paths(w, v)
     norms = np.linalg.norm(w, axis=0) + 1e-300
     cosine = true_w.T @ (w / norms) / np.linalg.norm(true_w, axis=0)[:, None]
+    cosine = np.abs(cosine)
+    linear = b > 3 * norms
     rows, columns = linear_sum_assignment(-cosine)
     best = cosine[rows, columns]
     return {
         "nodes": w.shape[1],
+        "linear": int(linear.sum()),
+        "kinks": count_kinks((w / norms)[:, ~linear]),
         "found": int((best > 0.99).sum()),
         "cosine": float(f"{best.mean():.4g}"),
         "KS of paths": distance(own_paths.ravel(), true_paths.ravel()),
@@ -79,13 +104,13 @@ def topology(kind, teacher, seeds, shorten):
     found = {"whole": [], "cut": [], "quantiles": [], "teacher's quantiles": []}
     found["teacher's quantiles"] = digits(np.quantile(truth_paths, levels))
     for student in students:
-        w, v = weights_of(student)
-        found["whole"].append(compare(w, v, truth))
+        w, b, v = weights_of(student)
+        found["whole"].append(compare(w, b, v, truth))
         keep = cut_widest_gap([hidden_relevance(student.network)[0]]).masks[0].numpy()
         if kind.startswith("dense"):
             relevance = np.linalg.norm(w, axis=0) * np.abs(v)
             keep = relevance >= np.sort(relevance)[-H_TEACHER]
-        found["cut"].append(compare(w[:, keep], v[keep], truth))
+        found["cut"].append(compare(w[:, keep], b[keep], v[keep], truth))
         quantiles = np.quantile(paths(w[:, keep], v[keep]).ravel(), levels)
         found["quantiles"].append(digits(quantiles))
     return found
@@ -107,7 +132,8 @@ def main():
     ]
     results = Results(options.folder / "topology.json")
     rows = results.rows(cases, topology, options)
-    columns = ("nodes", "found", "cosine", "KS of paths", "KS of in-degrees")
+    columns = ("nodes", "linear", "kinks", "found", "cosine")
+    columns += ("KS of paths", "KS of in-degrees")
     lines = []
     for kind in KINDS:
         for state in ("whole", "cut"):

@@ -139,17 +139,15 @@ def prune_estimator(
     if merge:
         small, stands = merge_and_tell(small)
         nodes = [n[mask.numpy()] for n, mask in zip(nodes, stands, strict=True)]
-    if small.sizes == network.sizes and n_nodes is None:
+    nothing = small.sizes == network.sizes
+    if n_nodes is None and (nothing or core.forming):
+        what = "nothing" if nothing else "only nodes without any relevance"
         hint = (
             "the core is still forming: raise max_iter or alpha, or cut by a number"
             if core.forming
             else "every node is needed at this alpha"
         )
-        warnings.warn(
-            f"prune removed nothing: {hint}. The network is returned as it is.",
-            UserWarning,
-            stacklevel=3,
-        )
+        warnings.warn(f"prune removed {what}: {hint}.", UserWarning, stacklevel=3)
     pruned = clone(estimator).set_params(hidden_layer_sizes=small.sizes[1:-1])
     # Not the state of an optimiser of another shape; callbacks the clone has already.
     left_out = {*pruned.get_params(), "_partial", "_skl_callbacks"}

@@ -315,9 +315,10 @@ def _widened(plan: Plan) -> tuple[int, ...]:
     """Sizes to train with: narrow hidden layers get dead nodes up to a full register.
 
     A node whose weights are all zero gets no gradient, where its activation of 0 is 0.
+    On every device, since partial_fit keeps Adam's state from one to the next.
     """
     first, *hidden, last = plan.start.sizes
-    if plan.device.type == "cpu" and plan.start.activation != "logistic":
+    if plan.start.activation != "logistic":
         hidden = [max(width, NARROW) for width in hidden]
     return (first, *hidden, last)
 

@@ -23,7 +23,7 @@ from skspectral.datasets import make_teacher_student
 from skspectral.nn import remove_nodes
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:the core is still forming", "ignore:prune removed nothing"
+    "ignore:the core is still forming", "ignore:prune removed"
 )
 QUICK = {
     "hidden_layer_sizes": 12,

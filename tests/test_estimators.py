@@ -67,9 +67,10 @@ def test_a_dense_network_has_no_core():
     ).fit(X, y)
     assert dense.core_sizes_[0] >= 10
     assert set(dense._state().gates) == {None}
-    with pytest.warns(UserWarning, match="prune removed nothing"):
+    with pytest.warns(UserWarning, match="prune removed only nodes without any"):
         same = dense.prune(merge=False)
-    np.testing.assert_array_equal(same.predict(X), dense.predict(X))
+    assert same.hidden_layer_sizes[0] > 10
+    np.testing.assert_allclose(same.predict(X), dense.predict(X), rtol=1e-5)
     assert dense.prune(n_nodes=7).hidden_layer_sizes == (7,)
 
 
@@ -408,7 +409,7 @@ def test_a_fit_stopped_too_early_warns():
     model = SpectralMLPRegressor(hidden_layer_sizes=60, random_state=0, max_iter=30)
     with pytest.warns(ConvergenceWarning, match=r"still forming .*max_iter=30.*alpha"):
         model.fit(X, y)
-    assert model.core_sizes_ == (60,)
+    assert 50 < model.core_sizes_[0] <= 60
 
 
 @pytest.mark.parametrize(

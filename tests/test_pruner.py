@@ -760,7 +760,7 @@ def test_a_dense_network_is_cut_too():
     assert pruner.estimator_.hidden_layer_sizes == (3,)
 
 
-@pytest.mark.filterwarnings("error:prune removed nothing")
+@pytest.mark.filterwarnings("error:prune removed")
 def test_a_fraction_of_one_is_all_and_a_small_one_is_a_node(student):
     model, rows, _ = student
     for n_nodes, expected in ((1.0, 30), (0.01, 1), (0.25, 8), ((0.5,), 15)):

@@ -18,7 +18,7 @@ from skspectral import SpectralGridSearchCV, SpectralMLPClassifier, SpectralPrun
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:the core is still forming"),
-    pytest.mark.filterwarnings("ignore:prune removed nothing"),
+    pytest.mark.filterwarnings("ignore:prune removed"),
     pytest.mark.filterwarnings("ignore:Found unknown categories"),
 ]
 NETWORK = SpectralMLPClassifier(hidden_layer_sizes=12, max_iter=8, random_state=0)
