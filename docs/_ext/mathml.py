@@ -1,6 +1,7 @@
 """Formulas as MathML, so that the pages need no script and no other server."""
 
 import html
+import re
 
 from docutils.nodes import SkipNode
 from docutils.utils.math import MathError
@@ -9,6 +10,7 @@ from sphinx.util import logging
 
 __all__ = ["setup"]
 
+BAR = r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>'
 log = logging.getLogger(__name__)
 
 
@@ -16,10 +18,12 @@ def convert(node, *, as_block=False):
     """MathML of a formula; a warning and the TeX itself where docutils cannot."""
     tex = node.astext()
     try:
-        return tex2mathml(tex, as_block=as_block)
+        text = tex2mathml(tex, as_block=as_block)
     except MathError as error:
         log.warning("formula %r: %s", tex, error, location=node)
         return f"<code>{html.escape(tex)}</code>"
+    # Bars of norms neither grow with their content nor stand apart from it.
+    return re.sub("<mo[^>]*>([|‖])</mo>", BAR, text)
 
 
 def inline(writer, node):
