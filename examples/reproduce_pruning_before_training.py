@@ -175,7 +175,7 @@ def cut(network, relevance, n):
 
 LOOKS = {  # colour, marker and line of each curve
     "before, by lambda": ("#009E73", "o", "-"),
-    "before, at random": ("#009E73", "s", ":"),
+    "before, at random": ("#7570B3", "s", ":"),
     "narrow from the start": ("black", "^", "--"),
     "after, by lambda": ("#0072B2", "o", "-"),
     "after, by R": ("#56B4E9", "v", "-"),
@@ -184,6 +184,7 @@ LOOKS = {  # colour, marker and line of each curve
     "plain, by incoming weights": ("#D55E00", "o", "-"),
     "plain, by path": ("#E69F00", "D", "-"),
 }
+BEFORE = tuple(LOOKS)[:3]
 
 
 def gather(options, results):
@@ -193,7 +194,7 @@ def gather(options, results):
     for alpha in alphas:
         how = {"rows": rows, "epochs": epochs, "alpha": alpha}
         curves = {}
-        for scheme in list(LOOKS)[:3]:
+        for scheme in BEFORE:
             cases = [
                 {**how, "scheme": scheme, "percents": percents, "seed": seed}
                 for seed in seeds
@@ -226,32 +227,41 @@ def summarise(found):
 
 
 def draw(found):
-    """Accuracy against nodes removed; bands are the standard deviation over seeds."""
+    """Accuracy against nodes removed; bands are the standard deviation over seeds.
+
+    Below, the three networks that were trained after the removal, closer.
+    """
     figure, axes = plt.subplots(
-        1, len(found), figsize=(6 * len(found), 4.4), squeeze=False, sharey=True
+        2, len(found), figsize=(4.6 * len(found), 7), squeeze=False, sharey="row"
     )
-    for ax, (alpha, curves) in zip(axes[0], found.items(), strict=True):
+    for (above, below), (alpha, curves) in zip(axes.T, found.items(), strict=True):
         for name, (percents, values) in curves.items():
-            colour, marker, line = LOOKS[name]
-            kept = [n_kept(p) for p in percents]
-            centre = values.mean(0)
-            look = {"color": colour, "marker": marker, "linestyle": line}
-            ax.plot(kept, centre, label=name, markersize=4, **look)
-            if len(values) > 1:
-                sd = values.std(0, ddof=1)
-                ax.fill_between(kept, centre - sd, centre + sd, color=colour, alpha=0.2)
-        ax.set(
-            xscale="log",
-            xlabel="hidden nodes removed (%), of 500",
-            title=f"alpha = {alpha:g}" + ("" if alpha else ": no penalty"),
-        )
-        shown = [0, 50, 80, 90, 95, 98, 99]
-        ax.set_xticks([n_kept(p) for p in shown], shown)
-        ax.minorticks_off()
-        ax.invert_xaxis()
-    axes[0, 0].set_ylabel("accuracy on test rows")
+            draw_curve(above, name, percents, values)
+            if name in BEFORE:
+                draw_curve(below, name, percents, values)
+        above.set(title=f"alpha = {alpha:g}" + ("" if alpha else ": no penalty"))
+        below.set(xlabel="hidden nodes removed (%), of 500")
+        for ax in (above, below):
+            ax.set_xscale("log")
+            shown = [0, 50, 80, 90, 95, 98] + [99] * (ax is above)
+            ax.set_xticks([n_kept(p) for p in shown], shown)
+            ax.minorticks_off()
+            ax.invert_xaxis()
+    for ax in axes[:, 0]:
+        ax.set_ylabel("accuracy on test rows")
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def draw_curve(ax, name, percents, values):
+    colour, marker, line = LOOKS[name]
+    kept = [n_kept(p) for p in percents]
+    centre = values.mean(0)
+    look = {"color": colour, "marker": marker, "linestyle": line}
+    ax.plot(kept, centre, label=name, markersize=4, **look)
+    if len(values) > 1:
+        sd = values.std(0, ddof=1)
+        ax.fill_between(kept, centre - sd, centre + sd, color=colour, alpha=0.2)
 
 
 def main():
