@@ -9,6 +9,7 @@ import dataclasses
 
 import numpy as np
 import torch
+from _reproduction import Results
 
 from skspectral import SpectralMLPRegressor
 from skspectral._export import as_torch_module
@@ -249,4 +250,33 @@ def cases(scale, *, layers=1, kinds=tuple(KINDS)):
         }
         for t, h, teacher, seeds in grid
         for kind in kinds
+    ]
+
+
+def rows_of(options, kinds=tuple(KINDS)):
+    """Measurements of the students of claims 2 to 4, those missing computed now.
+
+    Returns
+    -------
+    rows : list of dict
+    teachers, widths : list of int
+        That are there.
+    suffix : str
+        Of the names of figures and tables.
+    """
+    results = Results(options.folder / "students.json")
+    wanted = cases(options.scale, layers=options.layers, kinds=kinds)
+    rows = results.rows(wanted, measured, options)
+    teachers = sorted({row["h_teacher"] for row in rows})
+    widths = sorted({row["h"] for row in rows})
+    return rows, teachers, widths, "" if options.layers == 1 else "_two_layers"
+
+
+def gather(rows, kind, h_teacher, h):
+    """Measurements of all students of this kind and width."""
+    return [
+        student
+        for row in rows
+        if (row["kind"], row["h_teacher"], row["h"]) == (kind, h_teacher, h)
+        for student in row["students"]
     ]

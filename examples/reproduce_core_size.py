@@ -11,7 +11,6 @@ claims 3 and 4 as well. ``--layers 2`` takes the paper's teacher of two layers.
 
 import numpy as np
 from _reproduction import (
-    Results,
     arguments,
     legend_below,
     mean_and_sd,
@@ -19,21 +18,11 @@ from _reproduction import (
     table,
     ticks_at,
 )
-from _students import KINDS, cases, measured
+from _students import KINDS, gather, rows_of
 from matplotlib import pyplot as plt
 from scipy import stats
 
 CUTS = ("gap", "merged", "R >= .05", "path >= .05")
-
-
-def gather(rows, kind, h_teacher, h):
-    """Measurements of all students of this kind and width."""
-    return [
-        student
-        for row in rows
-        if (row["kind"], row["h_teacher"], row["h"]) == (kind, h_teacher, h)
-        for student in row["students"]
-    ]
 
 
 def slope(widths, sizes, h_teacher):
@@ -49,12 +38,7 @@ def slope(widths, sizes, h_teacher):
 
 def main():
     options = arguments(__doc__)
-    results = Results(options.folder / "students.json")
-    wanted = cases(options.scale, layers=options.layers)
-    rows = results.rows(wanted, measured, options)
-    teachers = sorted({row["h_teacher"] for row in rows})
-    widths = sorted({row["h"] for row in rows})
-    suffix = "" if options.layers == 1 else "_two_layers"
+    rows, teachers, widths, suffix = rows_of(options)
 
     lines = []
     for kind in KINDS:

@@ -9,10 +9,9 @@ teacher's size and compared by Akaike's criterion.
 """
 
 import numpy as np
-from _reproduction import Results, arguments, mean_and_sd, save, table
-from _students import cases, measured
+from _reproduction import arguments, mean_and_sd, save, table
+from _students import gather, rows_of
 from matplotlib import pyplot as plt
-from reproduce_core_size import gather
 from scipy.optimize import curve_fit
 
 SHOWN = ("spectral (ours)", "spectral (paper)", "dense (ours)", "dense (paper)")
@@ -54,12 +53,7 @@ def compare_laws(x, log_delta):
 
 def main():
     options = arguments(__doc__)
-    results = Results(options.folder / "students.json")
-    wanted = cases(options.scale, layers=options.layers, kinds=SHOWN)
-    rows = results.rows(wanted, measured, options)
-    teachers = sorted({row["h_teacher"] for row in rows})
-    widths = sorted({row["h"] for row in rows})
-    suffix = "" if options.layers == 1 else "_two_layers"
+    rows, teachers, widths, suffix = rows_of(options, SHOWN)
 
     lines = []
     for kind in SHOWN:

@@ -5,19 +5,14 @@ are mean squared errors on fresh rows, in units of the variance of the targets.
 """
 
 import numpy as np
-from _reproduction import Results, arguments, legend_below, save, table, ticks_at
-from _students import KINDS, cases, measured
+from _reproduction import arguments, legend_below, save, table, ticks_at
+from _students import KINDS, gather, rows_of
 from matplotlib import pyplot as plt
-from reproduce_core_size import gather
 
 
 def main():
     options = arguments(__doc__)
-    results = Results(options.folder / "students.json")
-    wanted = cases(options.scale, layers=options.layers)
-    rows = results.rows(wanted, measured, options)
-    teachers = sorted({row["h_teacher"] for row in rows})
-    widths = sorted({row["h"] for row in rows})
+    rows, teachers, widths, suffix = rows_of(options)
     lines = []
     figure, axes = plt.subplots(
         1, len(teachers), figsize=(3.6 * len(teachers), 3.6), squeeze=False, sharey=True
@@ -51,7 +46,6 @@ def main():
     axes[0, 0].set_ylabel("test error / variance of y")
     legend_below(figure, axes[0, 0])
     header = ["network", "teacher", "h", "runs", "error", "spread"]
-    suffix = "" if options.layers == 1 else "_two_layers"
     save(options, f"test_error{suffix}", figure, table(header, lines))
 
 
