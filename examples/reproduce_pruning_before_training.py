@@ -33,7 +33,6 @@ Run ``python examples/reproduce_pruning_before_training.py --scale reduced``.
 """
 
 import dataclasses
-import functools
 
 import numpy as np
 import torch
@@ -92,7 +91,6 @@ def trained(plan):
     return state
 
 
-@functools.cache
 def test_rows():
     _, (X, y) = images("Fashion-MNIST")
     return X.astype(np.float64), y
