@@ -6,7 +6,9 @@ plan of the estimator with its defaults, nothing else.
 """
 
 import dataclasses
+from pathlib import Path
 
+import joblib
 import numpy as np
 import torch
 from _reproduction import Results
@@ -30,6 +32,7 @@ from skspectral.nn import SpectralMLP, merge_parallel_nodes, remove_nodes
 from skspectral.nn._mlp import ACTIVATIONS
 
 N_ROWS = 10_000  # to learn from, and as many fresh ones to test; the paper's number
+KEPT = Path(__file__).resolve().parent.parent / "out" / "students"
 SECOND = 20  # nodes of the second layer; the paper's code does not say
 
 KINDS = {
@@ -127,6 +130,9 @@ class Proximal:
 def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), shorten=1):
     """Trained students, and the fresh rows and the teacher they are tested with.
 
+    A student that was trained before is read from ``out/students``. Empty that folder
+    after a change to how networks are trained.
+
     Returns
     -------
     students : list of skspectral.nn module, from raw rows to targets
@@ -139,13 +145,24 @@ def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), short
         second_layer=SECOND if layers == 2 else None,
         random_state=teacher,
     )
-    plans = make_plans(
-        kind, X[:N_ROWS], y[:N_ROWS], h=h, layers=layers, seeds=seeds, shorten=shorten
-    )
-    students = [
-        as_torch_module(state.to_network(), plan.data.x, plan.data.y)
-        for plan, (state, _) in zip(plans, train_together(plans), strict=True)
-    ]
+    case = f"{kind}, teacher {teacher} of {h_teacher}, h {h}, {layers} layers"
+    paths = {s: KEPT / f"{case}, seed {s}, 1 in {shorten}.joblib" for s in seeds}
+    missing = [seed for seed, path in paths.items() if not path.exists()]
+    if missing:
+        table = X[:N_ROWS], y[:N_ROWS]
+        plans = make_plans(
+            kind, *table, h=h, layers=layers, seeds=missing, shorten=shorten
+        )
+        trained = train_together(plans)
+        KEPT.mkdir(parents=True, exist_ok=True)
+        for seed, plan, (state, _) in zip(missing, plans, trained, strict=True):
+            partial = paths[seed].with_suffix(".partial")
+            joblib.dump((state, plan.data.x, plan.data.y), partial)
+            partial.replace(paths[seed])
+    students = []
+    for path in paths.values():
+        state, x, y_columns = joblib.load(path)
+        students.append(as_torch_module(state.to_network(), x, y_columns))
     return students, X[N_ROWS:], y[N_ROWS:], truth
 
 
