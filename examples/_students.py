@@ -95,6 +95,7 @@ def paper_plan(kind, data, h, layers, seed, shorten):
             n_epochs=2000 // shorten,
             batch_size=500 if published else 300,
             decay="constant",
+            shrink=False,
         ),
         loss="squared_error",
         learning_rate=0.002 if published else 0.005,

@@ -12,6 +12,7 @@ its members, but where a layer has one output; there the members are multiplied 
 one.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -62,6 +63,15 @@ ACTIVATIONS = {
 class Parameters:
     """Parameters of K networks as one matrix, a row per network.
 
+    Parameters
+    ----------
+    network : SpectralMLP with a batch of networks
+    rules : sequence of LayerRule
+    members : sequence of K ints, optional
+        The networks of the batch; all by default.
+    nodes : sequence of index tensors (K, width), one per hidden layer, optional
+        The nodes of each of them; all by default. The others are left alone.
+
     Attributes
     ----------
     trained : Tensor of shape (K, P)
@@ -76,20 +86,36 @@ class Parameters:
 
     NAMES = ("phi", "lambda_in", "lambda_out", "bias")
 
-    def __init__(self, network: SpectralMLP, rules: Sequence[LayerRule]) -> None:
-        self.network = network
+    def __init__(
+        self,
+        network: SpectralMLP,
+        rules: Sequence[LayerRule],
+        members: Sequence[int] | None = None,
+        nodes: Sequence[Tensor] | None = None,
+    ) -> None:
+        device = network.layers[0].phi.device
+        if members is None:
+            members = range(network.batch_shape[0])
+        self.members = torch.as_tensor(members, device=device)
+        self.n_runs = len(self.members)
+        if nodes is None:
+            widths = network.sizes[1:-1]
+            nodes = [torch.arange(n).expand(self.n_runs, n) for n in widths]
+        first, *_, last = network.sizes
+        self.nodes = [
+            n.to(device) if n is not None else torch.arange(width, device=device)[None]
+            for width, n in ((first, None), *((0, n) for n in nodes), (last, None))
+        ]
+        self.sizes = tuple(n.shape[1] for n in self.nodes)
+        self.activation = network.activation
         self.rules = rules
-        like = network.layers[0].phi
-        self.n_runs = like.shape[0]
         self.flipped = [
-            (layer.out_features > 1 or self.n_runs > 1)
-            and layer.out_features < layer.in_features
-            for layer in network.layers
+            (n_out > 1 or self.n_runs > 1) and n_out < n_in
+            for n_in, n_out in itertools.pairwise(self.sizes)
         ]
         self.slots: dict[tuple[int, str], slice] = {}  # where the trained ones live
         self.frozen: dict[tuple[int, str], Tensor] = {}
-        values, alphas = [], []
-        start = 0
+        alphas, start = [], 0
         for index, rule in enumerate(rules):
             trained = {
                 "phi": (rule.phi, rule.alpha_phi),
@@ -104,34 +130,54 @@ class Parameters:
                 "bias": (rule.bias, 0.0),
             }
             for name in self.NAMES:
-                value = self._from_module(index, name)
+                value = self._from_module(network, index, name)
                 if value is None:
                     continue
                 is_trained, alpha = trained[name]
                 if not is_trained:
                     self.frozen[index, name] = value.clone()
                     continue
-                flat = value.reshape(self.n_runs, -1)
-                self.slots[index, name] = slice(start, start + flat.shape[1])
-                start += flat.shape[1]
-                values.append(flat)
-                strength = torch.as_tensor(alpha, dtype=like.dtype, device=like.device)
-                alphas.append(strength.reshape(-1, 1).expand_as(flat))
+                length = value[0].numel()
+                self.slots[index, name] = slice(start, start + length)
+                start += length
+                strength = torch.as_tensor(alpha, dtype=value.dtype, device=device)
+                alphas.append(strength.reshape(-1, 1).expand(self.n_runs, length))
         # Rows of whole vector registers: what a kernel does to a remainder may round
         # differently, and would let a run feel its place in the batch.
-        rest = like.new_zeros(self.n_runs, -start % ALIGNMENT)
-        self.trained = torch.cat([*values, rest], 1)
+        self.n_rest = -start % ALIGNMENT
+        self.trained = self.read(network)
+        rest = self.trained.new_zeros(self.n_runs, self.n_rest)
         self.alphas = torch.cat([*alphas, rest], 1)
         self.decay = 2 * self.alphas
 
-    def _from_module(self, index: int, name: str) -> Tensor | None:
-        value = getattr(self.network.layers[index], name)
+    def _place(self, index: int, name: str) -> tuple[Tensor, ...]:
+        """Where the numbers of these members and nodes are in a network's parameter."""
+        senders, receivers = self.nodes[index], self.nodes[index + 1]
+        if name == "phi":
+            members = self.members[:, None, None]
+            return members, receivers[:, :, None], senders[:, None, :]
+        return self.members[:, None], senders if name == "lambda_in" else receivers
+
+    def _from_module(
+        self, network: SpectralMLP, index: int, name: str
+    ) -> Tensor | None:
+        value = getattr(network.layers[index], name)
         if value is None:
             return None
-        value = value.detach()
+        value = value.detach()[self._place(index, name)]
         if name == "phi" and not self.flipped[index]:
             return value.mT
         return -value if name == "lambda_out" else value
+
+    def read(self, network: SpectralMLP) -> Tensor:
+        """The trained numbers of a network of the same structure, (K, P)."""
+        values = []
+        for index, name in self.slots:
+            value = self._from_module(network, index, name)
+            assert value is not None
+            values.append(value.reshape(self.n_runs, -1))
+        like = network.layers[0].phi
+        return torch.cat([*values, like.new_zeros(self.n_runs, self.n_rest)], 1)
 
     def view(self, matrix: Tensor, index: int, name: str) -> Tensor | None:
         """Slot of one parameter in a (K, P) matrix, without the axis where K is 1.
@@ -144,8 +190,7 @@ class Parameters:
         flat = matrix[0, slot] if self.n_runs == 1 else matrix[:, slot]
         if name != "phi":
             return flat
-        layer = self.network.layers[index]
-        shape = (layer.in_features, layer.out_features)
+        shape = self.sizes[index : index + 2]
         if self.flipped[index]:
             return flat.unflatten(-1, shape[::-1]).mT
         return flat.unflatten(-1, shape)
@@ -163,19 +208,19 @@ class Parameters:
         return frozen[0] if self.n_runs == 1 else frozen
 
     @torch.no_grad()
-    def write_back(self, rows: Sequence[int], network: SpectralMLP) -> None:
-        """Copy the trained parameters into the given rows of `network`."""
-        target = torch.as_tensor(rows, device=self.trained.device)
+    def write(self, matrix: Tensor, network: SpectralMLP) -> None:
+        """Copy numbers laid out as `trained` into the place they have in `network`."""
         for (index, name), slot in self.slots.items():
-            parameter = getattr(network.layers[index], name)
-            value = self.trained[:, slot]
+            value = matrix[:, slot]
             if name == "phi":
-                n_out, n_in = parameter.shape[-2:]
+                n_in, n_out = self.sizes[index : index + 2]
                 if self.flipped[index]:
                     value = value.unflatten(1, (n_out, n_in))
                 else:
                     value = value.unflatten(1, (n_in, n_out)).mT
-            parameter[target] = -value if name == "lambda_out" else value
+            parameter = getattr(network.layers[index], name)
+            value = -value if name == "lambda_out" else value
+            parameter[self._place(index, name)] = value
 
 
 class Batch(NamedTuple):
@@ -300,11 +345,10 @@ class Step:
         self.parameters = parameters
         self.loss = loss
         self.gradient = torch.zeros_like(parameters.trained)
-        network = parameters.network
-        self.activation = ACTIVATIONS[network.activation]
+        self.activation = ACTIVATIONS[parameters.activation]
         self.layers = [
             _Layer(parameters, self.gradient, index)
-            for index in range(len(network.layers))
+            for index in range(len(parameters.rules))
         ]
         self.gated = [layer for layer in self.layers if layer.gate_kind is not None]
         self.single = parameters.n_runs == 1
@@ -375,20 +419,30 @@ class Step:
         layers[0].gradients(self.matmul, batch.x, batch.d[0], batch.ones)
         self.gradient.addcmul_(self.parameters.trained, self.parameters.decay)
 
-    def forward(self, x: Tensor, run: int) -> Tensor:
-        """Outputs of one of the networks: (n, in) -> (n, o), allocated anew."""
+    def affine(self, run: int) -> list[tuple[Tensor, Tensor | None]]:
+        """Weight (in, out) and bias (1, out) of each layer of one of the networks."""
         for layer in self.gated:
             layer.refresh()
-        for index, layer in enumerate(self.layers):
-            weight = layer.weight if self.single else layer.weight[run]
+        return [
+            (
+                layer.weight if self.single else layer.weight[run],
+                layer.bias if self.single or layer.bias is None else layer.bias[run],
+            )
+            for layer in self.layers
+        ]
+
+    def forward(self, x: Tensor, run: int) -> Tensor:
+        """Outputs of one of the networks: (n, in) -> (n, o), allocated anew."""
+        *hidden, (last, last_bias) = self.affine(run)
+        for weight, bias in hidden:
             x = x @ weight
-            if layer.bias is not None:
-                x += layer.bias if self.single else layer.bias[run]
-            if index < len(self.layers) - 1:
-                a = x if self.activation.in_place else torch.empty_like(x)
-                self.activation.forward(x, a)
-                x = a
-        return x
+            if bias is not None:
+                x += bias
+            a = x if self.activation.in_place else torch.empty_like(x)
+            self.activation.forward(x, a)
+            x = a
+        x = x @ last
+        return x if last_bias is None else x.add_(last_bias)
 
 
 class Adam:

@@ -4,19 +4,22 @@ A run is a row of the table in :mod:`skspectral._runs`. It owns its generator, i
 its minibatches, its rate and its end; nothing here reduces over the axis of runs.
 """
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from skspectral._batches import Minibatches, count_batches
-from skspectral._objective import Loss, penalty
+from skspectral._batches import count_batches
+from skspectral._crew import AfterStep, Crew, Rollcall, Stored, own_generators
+from skspectral._objective import Loss
 from skspectral._rows import Rows, index_table
 from skspectral._runs import Runs, Schedule
-from skspectral._step import Adam, Parameters, Step
+from skspectral._shrink import LOOK_EVERY, Sample, remove, staying
+from skspectral._step import Adam
 from skspectral.nn import SpectralMLP
 
 __all__ = ["AfterStep", "Epoch", "History", "Task", "train"]
@@ -67,7 +70,10 @@ class History:
         Epoch (from 0) whose parameters were restored, if any were.
     ended : {"max_iter", "patience", "diverged", "callback", "interrupted"}
     optimizer : Adam or None
-        State to go on from; only where a single run was trained.
+        State to go on from; only where a single run was trained and kept its nodes.
+    widths : list of (epoch, widths)
+        When nodes left while it trained: after how many epochs, and the widths of the
+        hidden layers from then on.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -75,6 +81,7 @@ class History:
     best_epoch: int | None = None
     ended: str = "max_iter"
     optimizer: Adam | None = None
+    widths: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,6 @@ class Epoch:
 
 
 OnEpoch = Callable[[Epoch], list[int] | None]
-AfterStep = Callable[[Parameters, Adam, float | Tensor], None]
 
 
 @torch.no_grad()
@@ -149,32 +155,19 @@ def train(
     index = task.index_of_runs(runs.weight, len(runs))
     if generators is None:
         generators = [torch.Generator().manual_seed(seed) for seed in runs.seeds]
-    generators = _share(generators, index)
     histories = [History() for _ in range(len(runs))]
     # Runs that take equally many steps an epoch take them together.
     groups: dict[int, list[int]] = {}
     for k, own in enumerate(index):
         n_batches = count_batches(len(own), runs.schedule.batch_size)
         groups.setdefault(n_batches, []).append(k)
-    for members in groups.values():
-        group = _Group(network, task, runs, validation, histories, index, generators)
-        group.after_step = after_step
-        group.admit(members, optimizer)
+    for n_batches, members in groups.items():
+        group = _Group(network, task, runs, validation, histories, index)
+        group.n_batches, group.after_step = n_batches, after_step
+        group.admit(members, generators, optimizer)
         if not group.run(on_epoch):
             break
     return histories
-
-
-def _share(
-    generators: list[torch.Generator], index: list[Tensor]
-) -> list[torch.Generator]:
-    """One generator for all runs that would draw the same permutations."""
-    first: dict[tuple[bytes, int], torch.Generator] = {}
-    shared = []
-    for generator, rows in zip(generators, index, strict=True):
-        draws = (generator.get_state().numpy().tobytes(), len(rows))
-        shared.append(first.setdefault(draws, generator))
-    return shared
 
 
 class _Stopping:
@@ -194,8 +187,13 @@ class _Stopping:
 
 
 class _Group:
-    """Runs that train in step; those that end leave, and the others go on."""
+    """Runs whose epochs have equally many steps: they go from epoch to epoch together.
 
+    Those of equal shape are a crew and share each step. Runs that end leave; runs that
+    lose nodes go over to a crew of their new shape.
+    """
+
+    n_batches = 0
     after_step: AfterStep | None = None
 
     def __init__(
@@ -206,101 +204,81 @@ class _Group:
         validation: Task | None,
         histories: list[History],
         index: list[Tensor],
-        generators: list[torch.Generator],
     ) -> None:
         self.network, self.task, self.table = network, task, table
         self.validation, self.histories = validation, histories
-        self.index, self.generators = index, generators
+        self.index = index
         self.schedule: Schedule = table.schedule
         self.weight = None if table.weight is None else table.weight.cpu()
         if validation is not None:
             watched = validation.index_of_runs(validation.weight, len(table))
             self.watched_rows = watched
 
-    def admit(self, members: list[int], optimizer: Adam | None = None) -> None:
+    def admit(
+        self,
+        members: list[int],
+        generators: list[torch.Generator],
+        optimizer: Adam | None = None,
+    ) -> None:
         """Begin with the given rows of the table."""
         self.stopping = {k: _Stopping() for k in members}
-        self._assemble(members)
-        self.best = self.parameters.trained.clone()
+        widths = self.network.sizes[1:-1]
+        nodes = [torch.arange(width).expand(len(members), -1) for width in widths]
+        who = Rollcall(members, nodes, [generators[k] for k in members])
+        self.crews = [self._crew(who)]
         if optimizer is not None:
-            self.optimizer = optimizer.on(self.parameters.trained)
+            (crew,) = self.crews
+            crew.optimizer = optimizer.on(crew.parameters.trained)
 
-    def _assemble(self, members: list[int]) -> None:
-        """Buffers for these members, from the parameters in the network."""
-        self.members = members
-        part = _select(self.network, members)
-        rules = self.table.select(members).layers
-        self.parameters = Parameters(part, rules)
-        self.optimizer = Adam(self.parameters.trained)
-        self.step = Step(self.parameters, self.task.loss)
-        self.minibatches = Minibatches(
-            self.step,
-            self.task.rows,
-            self.task.target,
-            [self.index[k] for k in members],
-            None if self.weight is None else self.weight[members],
-            self.schedule,
-            [self.generators[k] for k in members],
-            self.network.sizes[-1],
-            self.task.loss.factor(self.network.sizes[-1]),
-        )
+    def _crew(self, who: Rollcall) -> Crew:
+        task = self.task
+        rows = task.rows, task.target, task.loss
+        return Crew(who, self.network, self.table, *rows, self.index, self.weight)
+
+    @property
+    def members(self) -> list[int]:
+        """Rows of the table that are still training."""
+        return sorted(k for crew in self.crews for k in crew.members)
 
     def run(self, on_epoch: OnEpoch | None) -> bool:
         """Train until every member has ended; False if interrupted."""
         epoch = 0
-        completed = self.parameters.trained.clone()
+        looked = 0  # steps, at the last look for nodes to leave
         try:
-            while self.members and epoch < self.schedule.n_epochs:
-                losses = self._epoch(epoch)
-                self.optimizer.flush()
-                completed.copy_(self.parameters.trained)
-                ended = self._judge(epoch, losses)
+            while self.crews and epoch < self.schedule.n_epochs:
+                losses = [
+                    crew.epoch(self._rates(crew, epoch), self.after_step)
+                    for crew in self.crews
+                ]
+                ended: dict[int, str] = {}
+                for crew, own in zip(self.crews, losses, strict=True):
+                    crew.completed.copy_(crew.parameters.trained)
+                    ended |= self._judge(crew, epoch, own)
                 if on_epoch is not None:
-                    present = list(self.members)
-                    told = Epoch(epoch, present, self.histories, self.write_back)
+                    told = Epoch(epoch, self.members, self.histories, self.write_back)
                     for k in on_epoch(told) or ():
                         ended.setdefault(k, "callback")
-                if ended:
-                    self._leave(ended)
-                    completed = self.parameters.trained.clone()
+                self._leave(ended)
                 epoch += 1
+                steps = epoch * self.n_batches
+                if epoch < self.schedule.n_epochs and steps - looked >= LOOK_EVERY:
+                    looked = steps
+                    self._shrink(epoch)
         except KeyboardInterrupt:
-            self.parameters.trained.copy_(completed)
+            for crew in self.crews:
+                crew.parameters.trained.copy_(crew.completed)
             self._leave(dict.fromkeys(self.members, "interrupted"))
             return False
         self._leave(dict.fromkeys(self.members, "max_iter"))
         return True
 
-    def _epoch(self, epoch: int) -> list[float]:
-        """All steps of one epoch; the mean objective of each member."""
-        step, move, gradient = self.step, self.optimizer.step, self.step.gradient
-        after_step = self.after_step
-        rates = self._rates(epoch)
-        number = 0
-        total = gradient.new_zeros(len(self.members), dtype=torch.float64)
-        for block in self.minibatches.epoch():
-            for batch in block.batches:
-                step(batch)
-                move(gradient, rates[number])
-                if after_step is not None:
-                    after_step(self.parameters, self.optimizer, rates[number])
-                number += 1
-            values = self.task.loss.rows(block.output, block.y)
-            values.mul_(block.row_factor[..., 0])
-            # over (minibatches, K, rows), or the rows of a single network
-            axes = (0, 2) if values.ndim == 3 else (0,)
-            total += values.sum(axes)
-        alphas = self.parameters.alphas
-        total /= number * self.minibatches.factor
-        objective = total + penalty(self.parameters.trained, alphas)
-        return objective.tolist()
-
-    def _rates(self, epoch: int) -> list[float] | Tensor:
+    def _rates(self, crew: Crew, epoch: int) -> list[float] | Tensor:
         """Rate of each step of an epoch: numbers, or (n_batches, K, 1)."""
-        n_batches, n_epochs = self.minibatches.n_batches, self.schedule.n_epochs
-        t = epoch + torch.arange(n_batches, dtype=torch.float64) / n_batches  # epochs
+        n_epochs = self.schedule.n_epochs
+        steps = torch.arange(self.n_batches, dtype=torch.float64)
+        t = epoch + steps / self.n_batches  # epochs
         columns = []
-        for k in self.members:
+        for k in crew.members:
             anneal = self.stopping[k].anneal
             if anneal is None:
                 factor = self._decay(t / n_epochs)
@@ -311,7 +289,7 @@ class _Group:
             columns.append(float(self.table.learning_rate[k]) * factor)
         if all(torch.equal(column, columns[0]) for column in columns):
             return columns[0].tolist()
-        return torch.stack(columns, 1)[:, :, None].to(self.step.gradient.device)
+        return torch.stack(columns, 1)[:, :, None].to(crew.step.gradient.device)
 
     def _decay(self, t: Tensor) -> Tensor:
         if self.schedule.decay == "linear":
@@ -320,14 +298,14 @@ class _Group:
             return 0.5 * (1 + torch.cos(math.pi * t))
         return torch.ones_like(t)
 
-    def _judge(self, epoch: int, losses: list[float]) -> dict[int, str]:
+    def _judge(self, crew: Crew, epoch: int, losses: list[float]) -> dict[int, str]:
         """Note the losses; who ends now, and why. Restores and anneals."""
         schedule, watched = self.schedule, losses
         if self.validation is not None:
-            watched = self._validation_losses(self.validation)
+            watched = self._validation_losses(crew, self.validation)
         ended: dict[int, str] = {}
         improved, restore = [], []
-        for k, loss, seen in zip(self.members, losses, watched, strict=True):
+        for k, loss, seen in zip(crew.members, losses, watched, strict=True):
             history, stopping = self.histories[k], self.stopping[k]
             history.loss.append(loss)
             if self.validation is not None:
@@ -351,24 +329,24 @@ class _Group:
             improved.append(better)
             restore.append(enough)
         if self.validation is not None and schedule.patience is not None:
-            trained = self.parameters.trained
+            trained, best = crew.parameters.trained, crew.best
             better_rows = torch.tensor(improved, device=trained.device)[:, None]
-            torch.where(better_rows, trained, self.best, out=self.best)
+            torch.where(better_rows, trained, best, out=best)
             restored_rows = torch.tensor(restore, device=trained.device)[:, None]
-            trained.copy_(torch.where(restored_rows, self.best, trained))
+            trained.copy_(torch.where(restored_rows, best, trained))
         return ended
 
-    def _validation_losses(self, validation: Task) -> list[float]:
+    def _validation_losses(self, crew: Crew, validation: Task) -> list[float]:
         """Weighted mean loss of each member on its validation rows."""
-        like = self.parameters.trained
+        like = crew.parameters.trained
         losses = []
-        for m, k in enumerate(self.members):
+        for m, k in enumerate(crew.members):
             total, mass = 0.0, 0.0
             for index in self.watched_rows[k].split(EVALUATION_ROWS):
                 on_device = index.to(like.device)
                 x = like.new_empty(len(index), validation.rows.n_columns)
                 validation.rows.take(on_device, x)
-                output = self.step.forward(x, m)
+                output = crew.step.forward(x, m)
                 rows = validation.loss.evaluate(output, validation.target[on_device])
                 rows = rows.double()
                 if validation.weight is not None:
@@ -384,41 +362,114 @@ class _Group:
         """Members that ended write their parameters; the others close ranks."""
         if not ended:
             return
-        for m, k in enumerate(self.members):
-            if k not in ended:
-                continue
-            history = self.histories[k]
-            history.ended = ended[k]
-            # At a constant rate nothing anneals: the best is the result. At a falling
-            # one the end of the fall is, unless patience ended the run before.
-            if self.validation is None or history.best_epoch is None:
-                history.best_epoch = None
-            elif self.schedule.decay == "constant":
-                self.parameters.trained[m] = self.best[m]
-            elif self.stopping[k].anneal is None and ended[k] != "patience":
-                history.best_epoch = None
-            if len(self.table) == 1:
-                history.optimizer = self.optimizer
-        self.write_back()
-        stay = [m for m, k in enumerate(self.members) if k not in ended]
-        if not stay:
-            self.members = []
+        left = [crew for crew in self.crews if ended.keys() & set(crew.members)]
+        for crew in left:
+            for m, k in enumerate(crew.members):
+                if k in ended:
+                    self._conclude(crew, m, ended[k])
+        self._regroup(left, {k for crew in left for k in crew.members} - set(ended))
+
+    def _conclude(self, crew: Crew, m: int, why: str) -> None:
+        k = crew.members[m]
+        history = self.histories[k]
+        history.ended = why
+        # At a constant rate nothing anneals: the best is the result. At a falling
+        # one the end of the fall is, unless patience ended the run before.
+        if self.validation is None or history.best_epoch is None:
+            history.best_epoch = None
+        elif self.schedule.decay == "constant":
+            crew.parameters.trained[m] = crew.best[m]
+        elif self.stopping[k].anneal is None and why != "patience":
+            history.best_epoch = None
+        if len(self.table) == 1 and crew.parameters.sizes == self.network.sizes:
+            history.optimizer = crew.optimizer
+
+    def _shrink(self, epoch: int) -> None:
+        """Nodes that no longer matter leave."""
+        if not self.schedule.shrink:
             return
-        old = self.optimizer
-        self.best = self.best[stay]
-        self._assemble([self.members[m] for m in stay])
-        self.optimizer.resume(old, stay)
+        stays: dict[int, list[Tensor]] = {}
+        for crew in self.crews:
+            for m, k in enumerate(crew.members):
+                if self._may_restore(k):
+                    continue
+                task, weight = self.task, self.weight
+                sample = Sample(
+                    task.rows,
+                    task.target,
+                    task.loss,
+                    self.index[k],
+                    None if weight is None else weight[k],
+                    self.schedule.batch_size,
+                )
+                places = staying(crew, m, sample)
+                if places is not None:
+                    stays[k] = places
+        if not stays:
+            return
+        shapes = {tuple(map(len, places)) for places in stays.values()}
+        moved = [
+            crew
+            for crew in self.crews
+            if stays.keys() & set(crew.members) or crew.parameters.sizes[1:-1] in shapes
+        ]
+        self._regroup(moved, {k for crew in moved for k in crew.members}, stays)
+        for k, places in stays.items():
+            self.histories[k].widths.append((epoch, tuple(map(len, places))))
+
+    def _may_restore(self, k: int) -> bool:
+        """Whether early stopping may yet go back to parameters of this run."""
+        watches = self.validation is not None and self.schedule.patience is not None
+        return watches and self.stopping[k].anneal is None
+
+    def _regroup(
+        self,
+        old: list[Crew],
+        members: set[int],
+        stays: dict[int, list[Tensor]] | None = None,
+    ) -> None:
+        """Dissolve some crews; `members` of them go on in crews of their shapes.
+
+        `stays` says which nodes stay, of the runs that lose some.
+        """
+        self.crews = [crew for crew in self.crews if crew not in old]
+        if not members:
+            for crew in old:
+                crew.parameters.write(crew.parameters.trained, self.network)
+            return
+        stored = Stored.like(self.network)
+        shapes: dict[tuple[int, ...], list[tuple[int, list[Tensor], Any]]] = {}
+        for crew in old:
+            crew.store(stored)
+            for m, k in enumerate(crew.members):
+                if k not in members:
+                    continue
+                nodes = [layer[m] for layer in crew.nodes]
+                if stays is not None and k in stays:
+                    nodes = self._remove(k, nodes, stays[k])
+                shape = tuple(map(len, nodes))
+                shapes.setdefault(shape, []).append((k, nodes, crew.generators[m]))
+        for runs in shapes.values():
+            runs.sort(key=itemgetter(0))
+            layers = [
+                torch.stack(layer)
+                for layer in zip(*(run[1] for run in runs), strict=True)
+            ]
+            generators = own_generators([run[2] for run in runs])
+            who = Rollcall([run[0] for run in runs], layers, generators)
+            crew = self._crew(who)
+            crew.resume(stored, old[0].optimizer.t)
+            self.crews.append(crew)
+
+    def _remove(self, k: int, nodes: list[Tensor], stay: list[Tensor]) -> list[Tensor]:
+        """Take nodes out of run k; those that stay, as places in the whole network."""
+        kept = [own[places.cpu()] for own, places in zip(nodes, stay, strict=True)]
+        for layer, (before, after) in enumerate(zip(nodes, kept, strict=True)):
+            gone = before[~torch.isin(before, after)]
+            remove(self.network, k, layer, gone.to(self.network.layers[0].phi.device))
+        return kept
 
     def write_back(self) -> None:
         """Copy the present parameters into the network."""
-        self.parameters.write_back(self.members, self.network)
-
-
-def _select(network: SpectralMLP, members: list[int]) -> SpectralMLP:
-    """Copy of some of the K networks, as a batch of its own."""
-    if members == list(range(network.batch_shape[0])):
-        return network
-    part = copy.deepcopy(network)
-    for parameter in part.parameters():
-        parameter.data = parameter.data[members]
-    return part
+        for crew in self.crews:
+            crew.parameters.write(crew.parameters.trained, self.network)

@@ -8,7 +8,10 @@ import pytest
 import skspectral
 
 ROOT = Path(skspectral.__file__).parent
-ENGINE = {"nn", "_objective", "_runs", "_rows", "_step", "_batches", "_train"}
+ENGINE = {
+    *("nn", "_objective", "_runs", "_rows", "_step", "_batches", "_crew", "_shrink"),
+    "_train",
+}
 MAY_IMPORT = {
     "nn": {"torch"},
     "_relevance": {"torch", "nn"},
@@ -17,6 +20,8 @@ MAY_IMPORT = {
     "_rows": {"torch"},
     "_step": {"torch", "nn", "_objective", "_runs"},
     "_batches": {"torch", "_rows", "_runs", "_step"},
+    "_crew": {"torch", *ENGINE - {"_crew", "_shrink", "_train"}},
+    "_shrink": {"torch", "nn", "_crew", "_objective", "_rows", "_step"},
     "_train": {"torch", *ENGINE - {"_train"}},
     "_scaling": {"numpy", "scipy", "sklearn", "torch"},
     "_state": {"numpy", "torch", "nn", "_scaling"},
@@ -24,7 +29,7 @@ MAY_IMPORT = {
     "_fit": {"numpy", "sklearn", "torch", "_scaling"},
     "_together": {
         *("numpy", "scipy", "torch", "nn", "_fit", "_scaling", "_state"),
-        *ENGINE - {"_batches"},
+        *ENGINE - {"_batches", "_crew", "_shrink"},
     },
     "_reading": {"numpy", "sklearn", "_fit"},
     "_callbacks": {"sklearn", "_together"},
@@ -73,7 +78,8 @@ MAY_IMPORT = {
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "html", "inspect"),
-    *("functools", "itertools", "math", "numbers", "time", "typing", "warnings"),
+    *("functools", "itertools", "math", "numbers", "operator", "time", "typing"),
+    "warnings",
 }
 
 

@@ -190,11 +190,11 @@ def test_parameters_go_into_the_network_and_back(generator):
     before = {k: v.clone() for k, v in network.state_dict().items()}
     rules = (LayerRule("out"), LayerRule(None, lambda_=False))
     parameters = Parameters(network, rules)
-    parameters.write_back([0, 1, 2], network)
+    parameters.write(parameters.trained, network)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
     parameters.trained.add_(1.0)
-    parameters.write_back([0, 1, 2], network)
+    parameters.write(parameters.trained, network)
     # -lambda_out is what was moved
     moved = network.layers[0].lambda_out.detach()
     torch.testing.assert_close(moved, before["layers.0.lambda_out"] - 1.0)
