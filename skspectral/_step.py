@@ -445,6 +445,10 @@ class Step:
         return x if last_bias is None else x.add_(last_bias)
 
 
+# One pass over memory instead of six. Private to torch, hence the formula beside it.
+FUSED = getattr(torch, "_fused_adam_", None)
+
+
 class Adam:
     """Adam over a matrix of parameters, a row per network; torch's formula.
 
@@ -457,12 +461,52 @@ class Adam:
         self.parameters = parameters
         self.mean = torch.zeros_like(parameters)
         self.square = torch.zeros_like(parameters)
-        self.scratch = torch.empty_like(parameters)
         self.t = 0
+        self.count = torch.zeros(())  # t as the fused kernel wants it
+        self.fused = FUSED is not None and parameters.device.type == "cpu"
+        if not self.fused:
+            self.scratch = torch.empty_like(parameters)
 
     def step(self, gradient: Tensor, rate: float | Tensor) -> None:
         """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
         self.t += 1
+        if not self.fused:
+            self._formula(gradient, rate)
+            return
+        self.count.fill_(self.t)
+        if isinstance(rate, float):
+            self._fused(self.parameters, gradient, self.mean, self.square, rate)
+        else:
+            rows = zip(self.parameters, gradient, self.mean, self.square, strict=True)
+            for row, own_rate in zip(rows, rate.flatten().tolist(), strict=True):
+                self._fused(*row, own_rate)
+
+    def _fused(
+        self,
+        parameters: Tensor,
+        gradient: Tensor,
+        mean: Tensor,
+        square: Tensor,
+        rate: float,
+    ) -> None:
+        assert FUSED is not None
+        FUSED(
+            [parameters],
+            [gradient],
+            [mean],
+            [square],
+            [],
+            [self.count],
+            lr=rate,
+            beta1=self.BETA1,
+            beta2=self.BETA2,
+            weight_decay=0.0,
+            eps=self.EPS,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _formula(self, gradient: Tensor, rate: float | Tensor) -> None:
         bias2 = math.sqrt(1 - self.BETA2**self.t)
         scale = -bias2 / (1 - self.BETA1**self.t)
         mean, square, scratch = self.mean, self.square, self.scratch

@@ -109,7 +109,7 @@ class Epoch:
 OnEpoch = Callable[[Epoch], list[int] | None]
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def train(
     network: SpectralMLP,
     task: Task,
@@ -256,8 +256,9 @@ class _Group:
                     ended |= self._judge(crew, epoch, own)
                 if on_epoch is not None:
                     told = Epoch(epoch, self.members, self.histories, self.write_back)
-                    for k in on_epoch(told) or ():
-                        ended.setdefault(k, "callback")
+                    with torch.inference_mode(False):
+                        stopped = on_epoch(told) or ()
+                    ended |= {k: "callback" for k in stopped if k not in ended}
                 self._leave(ended)
                 epoch += 1
                 steps = epoch * self.n_batches
