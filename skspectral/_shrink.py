@@ -20,7 +20,7 @@ from skspectral._step import Step
 from skspectral.nn import SpectralMLP
 from skspectral.nn._mlp import ACTIVATIONS
 
-__all__ = ["LOOK_EVERY", "Sample", "remove", "staying"]
+__all__ = ["LOOK_EVERY", "Sample", "leaving", "remove", "staying"]
 
 LOOK_EVERY = 500  # steps between two looks; a look costs some 4 percent of them
 LOOK_ROWS = 8192  # that a look goes through, at most
@@ -75,9 +75,9 @@ def staying(crew: Crew, member: int, sample: Sample) -> list[Tensor] | None:
     ):
         return None
     stay, shrinks = [], False
-    for width, (share, pull) in zip(widths, _look(step, member, sample), strict=True):
-        eps = torch.finfo(share.dtype).eps
-        leave = (share < eps / 2) & (pull < 1)
+    for width, (share, leave) in zip(
+        widths, leaving(step, member, sample), strict=True
+    ):
         left = _next_width(width, int(leave.sum()))
         weakest = torch.where(leave, share, math.inf).argsort(stable=True)
         gone = torch.zeros_like(leave)
@@ -85,6 +85,14 @@ def staying(crew: Crew, member: int, sample: Sample) -> list[Tensor] | None:
         stay.append((~gone).nonzero()[:, 0])
         shrinks |= left < width
     return stay if shrinks else None
+
+
+def leaving(step: Step, member: int, sample: Sample) -> list[tuple[Tensor, Tensor]]:
+    """What each node sends (see `_look`), and whether it may leave; by hidden layer."""
+    return [
+        (share, (share < torch.finfo(share.dtype).eps / 2) & (pull < 1))
+        for share, pull in _look(step, member, sample)
+    ]
 
 
 def _next_width(width: int, n_leaving: int) -> int:
