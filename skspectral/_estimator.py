@@ -163,6 +163,9 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     completed epoch, with a warning. A :class:`~sklearn.exceptions.ConvergenceWarning`
     says where a core has not formed.
 
+    Nodes that no longer matter, to rounding, and that the penalty holds down leave the
+    network while it trains, which makes wide ones fast: their R is exactly zero.
+
     Results are reproducible for one machine, one thread count, one device and one set
     of versions; elsewhere float32 rounding, amplified by training, changes them.
 
@@ -456,6 +459,9 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     balanced, at the same Glorot weights as the dense network. A `KeyboardInterrupt`
     leaves the last completed epoch, with a warning. A
     :class:`~sklearn.exceptions.ConvergenceWarning` says where a core has not formed.
+
+    Nodes that no longer matter, to rounding, and that the penalty holds down leave the
+    network while it trains, which makes wide ones fast: their R is exactly zero.
 
     Results are reproducible for one machine, one thread count, one device and one set
     of versions; elsewhere float32 rounding, amplified by training, changes them.
