@@ -18,10 +18,11 @@ import torch
 
 from skspectral import SpectralMLPRegressor
 from skspectral._objective import SquaredError
+from skspectral._packed import Parameters
 from skspectral._rows import DenseRows
 from skspectral._scaling import standardized_tensor
 from skspectral._shrink import LOOK_EVERY, Sample, leaving
-from skspectral._step import Parameters, Step
+from skspectral._step import Step
 from skspectral._together import train_together
 from skspectral.datasets import make_teacher_student
 

@@ -14,6 +14,7 @@ import torch
 from _reproduction import Results
 
 from skspectral import SpectralMLPRegressor
+from skspectral._adam import Adam
 from skspectral._export import as_torch_module
 from skspectral._fit import Table
 from skspectral._relevance import (
@@ -25,7 +26,6 @@ from skspectral._relevance import (
 from skspectral._runs import LayerRule, Schedule
 from skspectral._scaling import neutral
 from skspectral._state import NetworkState
-from skspectral._step import Adam
 from skspectral._together import Data, Plan, train_together
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import SpectralMLP, merge_parallel_nodes, remove_nodes

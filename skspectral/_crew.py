@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from skspectral._adam import Adam
 from skspectral._batches import Minibatches
 from skspectral._objective import Loss, penalty
+from skspectral._packed import Parameters
 from skspectral._rows import Rows
 from skspectral._runs import Runs
-from skspectral._step import Adam, Parameters, Step
+from skspectral._step import Step
 from skspectral.nn import SpectralMLP
 
 __all__ = ["AfterStep", "Crew", "Rollcall", "Stored", "own_generators"]

@@ -1,4 +1,4 @@
-"""One training step of K networks: closed-form gradients and Adam, all in place.
+"""One training step of K networks: gradients in closed form, all in place.
 
 The hot path of the package. Every buffer is allocated once; a step is some twenty calls
 of torch kernels and nothing else. Weights are kept as ``(in, out)``, the transpose of
@@ -12,8 +12,6 @@ its members, but where a layer has one output; there the members are multiplied 
 one.
 """
 
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,13 +19,11 @@ import torch
 from torch import Tensor
 
 from skspectral._objective import Loss
-from skspectral._runs import LayerRule
-from skspectral.nn import SpectralMLP
+from skspectral._packed import Parameters
 
-__all__ = ["Adam", "Batch", "Parameters", "Step"]
+__all__ = ["Batch", "Step"]
 
 aten = torch.ops.aten
-ALIGNMENT = 64  # numbers; the widest loops of torch's kernels take that many at once
 
 
 class Activation(NamedTuple):
@@ -58,169 +54,6 @@ ACTIVATIONS = {
         in_place=False,
     ),
 }
-
-
-class Parameters:
-    """Parameters of K networks as one matrix, a row per network.
-
-    Parameters
-    ----------
-    network : SpectralMLP with a batch of networks
-    rules : sequence of LayerRule
-    members : sequence of K ints, optional
-        The networks of the batch; all by default.
-    nodes : sequence of index tensors (K, width), one per hidden layer, optional
-        The nodes of each of them; all by default. The others are left alone.
-
-    Attributes
-    ----------
-    trained : Tensor of shape (K, P)
-        What the optimiser moves, layer after layer: phi (in, out), the eigenvalues,
-        the bias. ``-lambda_out`` stands for ``lambda_out``, so that a gate is a factor
-        of its weights; the penalty and Adam do not mind the sign.
-    alphas : Tensor of shape (K, P)
-        Strength of each trained parameter's penalty.
-    decay : Tensor of shape (K, P)
-        Twice that: d(alpha p^2) = 2 alpha p dp.
-    """
-
-    NAMES = ("phi", "lambda_in", "lambda_out", "bias")
-
-    def __init__(
-        self,
-        network: SpectralMLP,
-        rules: Sequence[LayerRule],
-        members: Sequence[int] | None = None,
-        nodes: Sequence[Tensor] | None = None,
-    ) -> None:
-        device = network.layers[0].phi.device
-        if members is None:
-            members = range(network.batch_shape[0])
-        self.members = torch.as_tensor(members, device=device)
-        self.n_runs = len(self.members)
-        if nodes is None:
-            widths = network.sizes[1:-1]
-            nodes = [torch.arange(n).expand(self.n_runs, n) for n in widths]
-        first, *_, last = network.sizes
-        self.nodes = [
-            n.to(device) if n is not None else torch.arange(width, device=device)[None]
-            for width, n in ((first, None), *((0, n) for n in nodes), (last, None))
-        ]
-        self.sizes = tuple(n.shape[1] for n in self.nodes)
-        self.activation = network.activation
-        self.rules = rules
-        self.flipped = [
-            (n_out > 1 or self.n_runs > 1) and n_out < n_in
-            for n_in, n_out in itertools.pairwise(self.sizes)
-        ]
-        self.slots: dict[tuple[int, str], slice] = {}  # where the trained ones live
-        self.frozen: dict[tuple[int, str], Tensor] = {}
-        alphas, start = [], 0
-        for index, rule in enumerate(rules):
-            trained = {
-                "phi": (rule.phi, rule.alpha_phi),
-                "lambda_in": (
-                    rule.lambda_ and rule.gate in ("in", "both"),
-                    rule.alpha_lambda,
-                ),
-                "lambda_out": (
-                    rule.lambda_ and rule.gate in ("out", "both"),
-                    rule.alpha_lambda,
-                ),
-                "bias": (rule.bias, 0.0),
-            }
-            for name in self.NAMES:
-                value = self._from_module(network, index, name)
-                if value is None:
-                    continue
-                is_trained, alpha = trained[name]
-                if not is_trained:
-                    self.frozen[index, name] = value.clone()
-                    continue
-                length = value[0].numel()
-                self.slots[index, name] = slice(start, start + length)
-                start += length
-                strength = torch.as_tensor(alpha, dtype=value.dtype, device=device)
-                alphas.append(strength.reshape(-1, 1).expand(self.n_runs, length))
-        # Rows of whole vector registers: what a kernel does to a remainder may round
-        # differently, and would let a run feel its place in the batch.
-        self.n_rest = -start % ALIGNMENT
-        self.trained = self.read(network)
-        rest = self.trained.new_zeros(self.n_runs, self.n_rest)
-        self.alphas = torch.cat([*alphas, rest], 1)
-        self.decay = 2 * self.alphas
-
-    def _place(self, index: int, name: str) -> tuple[Tensor, ...]:
-        """Where the numbers of these members and nodes are in a network's parameter."""
-        senders, receivers = self.nodes[index], self.nodes[index + 1]
-        if name == "phi":
-            members = self.members[:, None, None]
-            return members, receivers[:, :, None], senders[:, None, :]
-        return self.members[:, None], senders if name == "lambda_in" else receivers
-
-    def _from_module(
-        self, network: SpectralMLP, index: int, name: str
-    ) -> Tensor | None:
-        value = getattr(network.layers[index], name)
-        if value is None:
-            return None
-        value = value.detach()[self._place(index, name)]
-        if name == "phi" and not self.flipped[index]:
-            return value.mT
-        return -value if name == "lambda_out" else value
-
-    def read(self, network: SpectralMLP) -> Tensor:
-        """The trained numbers of a network of the same structure, (K, P)."""
-        values = []
-        for index, name in self.slots:
-            value = self._from_module(network, index, name)
-            assert value is not None
-            values.append(value.reshape(self.n_runs, -1))
-        like = network.layers[0].phi
-        return torch.cat([*values, like.new_zeros(self.n_runs, self.n_rest)], 1)
-
-    def view(self, matrix: Tensor, index: int, name: str) -> Tensor | None:
-        """Slot of one parameter in a (K, P) matrix, without the axis where K is 1.
-
-        That of phi is (*K, in, out) whichever way it is kept.
-        """
-        slot = self.slots.get((index, name))
-        if slot is None:
-            return None
-        flat = matrix[0, slot] if self.n_runs == 1 else matrix[:, slot]
-        if name != "phi":
-            return flat
-        shape = self.sizes[index : index + 2]
-        if self.flipped[index]:
-            return flat.unflatten(-1, shape[::-1]).mT
-        return flat.unflatten(-1, shape)
-
-    def value(self, index: int, name: str) -> Tensor | None:
-        """Parameter of one layer, trained or frozen; None if it has none."""
-        view = self.view(self.trained, index, name)
-        if view is not None:
-            return view
-        frozen = self.frozen.get((index, name))
-        if frozen is None:
-            return None
-        if name == "phi" and self.flipped[index]:
-            frozen = frozen.mT
-        return frozen[0] if self.n_runs == 1 else frozen
-
-    @torch.no_grad()
-    def write(self, matrix: Tensor, network: SpectralMLP) -> None:
-        """Copy numbers laid out as `trained` into the place they have in `network`."""
-        for (index, name), slot in self.slots.items():
-            value = matrix[:, slot]
-            if name == "phi":
-                n_in, n_out = self.sizes[index : index + 2]
-                if self.flipped[index]:
-                    value = value.unflatten(1, (n_out, n_in))
-                else:
-                    value = value.unflatten(1, (n_in, n_out)).mT
-            parameter = getattr(network.layers[index], name)
-            value = -value if name == "lambda_out" else value
-            parameter[self._place(index, name)] = value
 
 
 class Batch(NamedTuple):
@@ -443,104 +276,6 @@ class Step:
             x = a
         x = x @ last
         return x if last_bias is None else x.add_(last_bias)
-
-
-# One pass over memory instead of six. Private to torch, hence the formula beside it.
-FUSED = getattr(torch, "_fused_adam_", None)
-
-
-class Adam:
-    """Adam over a matrix of parameters, a row per network; torch's formula.
-
-    The penalty is in the gradient ("coupled"), as in the papers: not AdamW.
-    """
-
-    BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # the defaults everywhere
-
-    def __init__(self, parameters: Tensor) -> None:
-        self.parameters = parameters
-        self.mean = torch.zeros_like(parameters)
-        self.square = torch.zeros_like(parameters)
-        self.t = 0
-        self.count = torch.zeros(())  # t as the fused kernel wants it
-        self.fused = FUSED is not None and parameters.device.type == "cpu"
-        if not self.fused:
-            self.scratch = torch.empty_like(parameters)
-
-    def step(self, gradient: Tensor, rate: float | Tensor) -> None:
-        """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
-        self.t += 1
-        if not self.fused:
-            self._formula(gradient, rate)
-            return
-        self.count.fill_(self.t)
-        if isinstance(rate, float):
-            self._fused(self.parameters, gradient, self.mean, self.square, rate)
-        else:
-            rows = zip(self.parameters, gradient, self.mean, self.square, strict=True)
-            for row, own_rate in zip(rows, rate.flatten().tolist(), strict=True):
-                self._fused(*row, own_rate)
-
-    def _fused(
-        self,
-        parameters: Tensor,
-        gradient: Tensor,
-        mean: Tensor,
-        square: Tensor,
-        rate: float,
-    ) -> None:
-        assert FUSED is not None
-        FUSED(
-            [parameters],
-            [gradient],
-            [mean],
-            [square],
-            [],
-            [self.count],
-            lr=rate,
-            beta1=self.BETA1,
-            beta2=self.BETA2,
-            weight_decay=0.0,
-            eps=self.EPS,
-            amsgrad=False,
-            maximize=False,
-        )
-
-    def _formula(self, gradient: Tensor, rate: float | Tensor) -> None:
-        bias2 = math.sqrt(1 - self.BETA2**self.t)
-        scale = -bias2 / (1 - self.BETA1**self.t)
-        mean, square, scratch = self.mean, self.square, self.scratch
-        mean.lerp_(gradient, 1 - self.BETA1)
-        square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
-        torch.sqrt(square, out=scratch).add_(self.EPS * bias2)
-        if isinstance(rate, float):
-            self.parameters.addcdiv_(mean, scratch, value=scale * rate)
-        else:  # the same operations in the same order
-            torch.div(mean * (scale * rate).to(mean), scratch, out=scratch)
-            self.parameters.add_(scratch)
-
-    def on(self, parameters: Tensor) -> "Adam":
-        """The same state, moving these parameters."""
-        other = Adam(parameters)
-        other.resume(self, list(range(len(parameters))))
-        return other
-
-    def resume(self, other: "Adam", rows: Sequence[int]) -> None:
-        """Take over the state of the given rows of `other`."""
-        self.mean.copy_(other.mean[rows])
-        self.square.copy_(other.square[rows])
-        self.t = other.t
-
-    def flush(self) -> None:
-        """Set to zero what has become so small that its square would be denormal.
-
-        The penalty drives dead weights down for ever, and arithmetic on denormal
-        numbers is many times slower.
-        """
-        tiny = torch.finfo(self.parameters.dtype).tiny
-        for tensor in (self.parameters, self.mean):
-            tensor.mul_(tensor.abs() >= math.sqrt(tiny))
-        self.square.mul_(self.square >= tiny / 1e-6)
 
 
 def _row(vector: Tensor | None) -> Tensor | None:

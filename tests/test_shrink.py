@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-import skspectral._train
+import skspectral._group
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 from skspectral._objective import LOSSES, CrossEntropy, SquaredError
+from skspectral._packed import Parameters
 from skspectral._rows import DenseRows
 from skspectral._runs import LayerRule
 from skspectral._shrink import Sample, _look, _next_width, remove
-from skspectral._step import Parameters, Step
+from skspectral._step import Step
 from skspectral._together import train_together
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import SpectralMLP, remove_nodes
@@ -22,7 +23,7 @@ DOUBLE = torch.float64
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch):
-    monkeypatch.setattr(skspectral._train, "LOOK_EVERY", 40)
+    monkeypatch.setattr(skspectral._group, "LOOK_EVERY", 40)
 
 
 def make_plan(*, shrink=True, rows=600, classes=None, validation=False, **parameters):

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-import skspectral._step
+import skspectral._adam
+from skspectral._adam import Adam
 from skspectral._objective import LOSSES
+from skspectral._packed import Parameters
 from skspectral._runs import LayerRule
-from skspectral._step import Adam, Batch, Parameters, Step
+from skspectral._step import Batch, Step
 from skspectral.nn import SpectralMLP
 from skspectral.nn._mlp import ACTIVATIONS
 
@@ -155,10 +157,10 @@ def test_what_is_frozen_has_no_gradient_and_the_rest_has_its_own(
 @pytest.fixture(params=[False, True], ids=["formula", "fused"])
 def fused(request, monkeypatch):
     """Both ways to compute Adam: torch's kernel, and the formula it replaces."""
-    if request.param and skspectral._step.FUSED is None:
+    if request.param and skspectral._adam.FUSED is None:
         pytest.skip("this torch has no fused Adam")
     if not request.param:
-        monkeypatch.setattr(skspectral._step, "FUSED", None)
+        monkeypatch.setattr(skspectral._adam, "FUSED", None)
     return request.param
 
 

@@ -10,7 +10,8 @@ from skspectral._objective import CrossEntropy, Sigmoid, SquaredError
 from skspectral._rows import DenseRows
 from skspectral._runs import LayerRule, Runs, Schedule, layer_rules
 from skspectral._state import start_network
-from skspectral._train import Task, train
+from skspectral._task import Task
+from skspectral._train import train
 from skspectral.nn import SpectralMLP
 
 DOUBLE = torch.float64
