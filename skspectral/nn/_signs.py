@@ -1,8 +1,8 @@
 """Which kinks to reverse, for linear functions to cancel: a binary quadratic program.
 
-With s_g in {0, 1}, minimise ``s^T Q s + 2 b^T s``. A few kinks are searched through, all
-subsets of them; of more, the relaxed solution is rounded and improved in blocks. No
-time limit: the answer is the same on any machine.
+With s_g in {0, 1}, minimise ``s^T Q s + 2 b^T s``. Of a few kinks all subsets count;
+of more, the relaxed solution is rounded and improved in blocks. No time limit: the
+answer does not depend on the machine's speed.
 """
 
 import torch
@@ -31,13 +31,12 @@ def best_signs(quadratic: Tensor, linear: Tensor) -> Tensor:
     n = len(linear)
     if n <= EXHAUSTED:
         return _best_subset(quadratic, linear) > 0
-    ridge = 1e-12 * quadratic.diagonal().mean() * torch.eye(n, dtype=quadratic.dtype)
-    relaxed = torch.linalg.lstsq(quadratic + ridge.to(quadratic), -linear[:, None])
-    taken = (relaxed.solution[:, 0] > 0.5).to(quadratic)
+    relaxed = torch.linalg.pinv(quadratic, hermitian=True) @ -linear
+    taken = (relaxed > 0.5).to(quadratic)
     for _ in range(SWEEPS):
         before = taken.clone()
         for start in range(0, n, BLOCK // 2):
-            block = torch.arange(start, start + BLOCK) % n
+            block = torch.arange(start, start + BLOCK, device=linear.device) % n
             own = quadratic[block][:, block]
             pull = linear[block] + quadratic[block] @ taken - own @ taken[block]
             taken[block] = _best_subset(own, pull)
