@@ -195,7 +195,7 @@ class FittedSpectralMLP(BaseEstimator):
             :func:`skspectral.nn.fold_nodes`), and linear functions as few nodes as can
             be; the outputs on X change by up to 0.1 % of their variance, of more than
             20,000 rows on these many, evenly spaced. Fewer nodes for the same
-            function; `refit` returns what it cost. False: none.
+            function; refitting returns what it cost. False: none.
         refit : bool, default=False
             Train the survivors on, without penalty, for a quarter of the epochs.
 

@@ -121,3 +121,17 @@ def test_the_laws_are_told_apart(students):
         best, error, _, _ = fits[name]
         assert min(fits, key=lambda key: fits[key][2]) == name
         assert (np.abs(best - truth) < 4 * error).all()
+
+
+def test_a_student_is_measured_after_folding(students, monkeypatch):
+    monkeypatch.setattr(students, "N_ROWS", 1000)
+    X, y, _ = make_teacher_student(2000, 5, n_teacher_nodes=3, random_state=0)
+    model = SpectralMLPRegressor(hidden_layer_sizes=12, random_state=0)
+    student = model.fit(X[:1000], y[:1000]).to_torch()
+    found = students.measure_folded(student, X, y, 3)
+    small = model.prune(X[:1000], merge="fold")
+    assert (found["folded"],) == small.hidden_layer_sizes
+    assert found["kept folded"][-1] == found["folded"]
+    error = np.mean((small.predict(X[1000:]) - y[1000:]) ** 2) / np.var(y[1000:])
+    np.testing.assert_allclose(found["error folded"], error, rtol=1e-2)
+    assert found["error refitted"] < 0.01 * found["error folded"]
