@@ -212,6 +212,20 @@ def test_those_that_stand_are_the_largest_of_their_hyperplane(generator):
     remove_nodes(network, [stands])  # fits as a mask
 
 
+def test_a_shut_gate_cannot_carry_a_linear_function(generator):
+    x = normal(generator, 300, 5)
+    w = torch.cat([0.1 * normal(generator, 3, 5), normal(generator, 4, 5)])
+    b = torch.cat([w.new_full((3,), 9.0), 0.2 * normal(generator, 4)])
+    network = plain((w, b), (normal(generator, 1, 7), torch.zeros(1)))
+    with torch.no_grad():  # the largest of the three emits a constant
+        network.layers[0].lambda_out[0] = 0
+        network.layers[0].bias[0] = 100.0
+    folded, (stands,) = fold_and_tell(network, x)
+    assert folded.sizes == (5, 5, 1)
+    assert not stands[0]
+    torch.testing.assert_close(folded(x), network(x), rtol=1e-10, atol=1e-10)
+
+
 def test_float32_stays_float32_and_the_network_untouched(generator):
     x = normal(generator, 500, 4)
     w, b = normal(generator, 6, 4), 0.3 * normal(generator, 6)
