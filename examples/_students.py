@@ -6,6 +6,7 @@ plan of the estimator with its defaults, nothing else.
 """
 
 import dataclasses
+import math
 from pathlib import Path
 
 import joblib
@@ -24,12 +25,12 @@ from skspectral._relevance import (
     path_relevance,
 )
 from skspectral._runs import LayerRule, Schedule
-from skspectral._scaling import neutral
+from skspectral._scaling import Columns, neutral
 from skspectral._state import NetworkState
 from skspectral._together import Data, Plan, train_together
 from skspectral.datasets import make_teacher_student
-from skspectral.nn import SpectralMLP, merge_parallel_nodes, remove_nodes
-from skspectral.nn._mlp import ACTIVATIONS
+from skspectral.nn import SpectralMLP, fold_nodes, merge_parallel_nodes, remove_nodes
+from skspectral.nn._mlp import ACTIVATIONS, Standardized
 
 N_ROWS = 10_000  # to learn from, and as many fresh ones to test; the paper's number
 KEPT = Path(__file__).resolve().parent.parent / "out" / "students"
@@ -129,7 +130,7 @@ class Proximal:
 
 
 def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), shorten=1):
-    """Trained students, and the fresh rows and the teacher they are tested with.
+    """Trained students, their rows and their teacher.
 
     A student that was trained before is read from ``out/students``. Empty that folder
     after a change to how networks are trained.
@@ -138,6 +139,7 @@ def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), short
     -------
     students : list of skspectral.nn module, from raw rows to targets
     X, y : ndarray
+        N_ROWS that they learned from, and behind these as many fresh ones.
     teacher : Teacher
     """
     X, y, truth = make_teacher_student(
@@ -164,7 +166,7 @@ def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), short
     for path in paths.values():
         state, x, y_columns = joblib.load(path)
         students.append(as_torch_module(state.to_network(), x, y_columns))
-    return students, X[N_ROWS:], y[N_ROWS:], truth
+    return students, X, y, truth
 
 
 @torch.no_grad()
@@ -200,7 +202,7 @@ def measure(student, X, y, h_teacher):
     network = student.network
     r, path = hidden_relevance(network)[0], path_relevance(network)[0]
     gap = cut_widest_gap([r])
-    merged = merge_parallel_nodes(_keep_first(network, gap.masks[0]))
+    merged = merge_parallel_nodes(core_of(network))
     h = len(r)
     numbers = sorted({*range(1, min(h, 2 * h_teacher) + 1), h})
     curves = {}
@@ -217,6 +219,77 @@ def measure(student, X, y, h_teacher):
         "kept": numbers,
         "errors by R": [float(f"{e:.3g}") for e in curves["R"]],
         "errors by path": [float(f"{e:.3g}") for e in curves["path"]],
+    }
+
+
+def core_of(network):
+    """The network without the dead nodes of its first hidden layer, by the gap."""
+    return _keep_first(network, cut_widest_gap(hidden_relevance(network)[:1]).masks[0])
+
+
+def with_network(student, network):
+    """The student, between the same scalings, with another network."""
+    scalings = student.x_mean, student.x_scale, student.y_mean, student.y_scale
+    return Standardized(network, *scalings)
+
+
+def folded(student, X, **arguments):
+    """The core of a student, folded on rows it learned from."""
+    x = (torch.tensor(X) - student.x_mean) / student.x_scale
+    return with_network(student, fold_nodes(core_of(student.network), x, **arguments))
+
+
+def refitted(student, X, y):
+    """The student trained on without penalty, as ``prune(..., refit=True)`` does."""
+    network = student.network.float()
+    x, target = (
+        Columns(float(len(X)), mean.numpy(), scale.numpy() ** 2)
+        for mean, scale in (
+            (student.x_mean, student.x_scale),
+            (student.y_mean, student.y_scale),
+        )
+    )
+    model = SpectralMLPRegressor(hidden_layer_sizes=network.sizes[1:-1], random_state=0)
+    plan = model._plan(*model._read(X, y))
+    n_epochs = math.ceil(plan.schedule.n_epochs / 4)
+    plan.data = Data(Table(X, y[:, None]), None, x, target)
+    plan.start = NetworkState.from_network(network)
+    plan.schedule = dataclasses.replace(plan.schedule, n_epochs=n_epochs)
+    plan.rules = tuple(
+        LayerRule(e.gate, lambda_=e.gate is not None, bias=e.bias is not None)
+        for e in network.layers
+    )
+    ((state, _),) = train_together([plan])
+    return with_network(student, state.to_network())
+
+
+@torch.no_grad()
+def relative_error(student, X, y):
+    """Mean squared error in units of the variance of y."""
+    output = student.double()(torch.tensor(X))[:, 0].numpy()
+    return float(f"{np.mean((output - y) ** 2) / np.var(y):.4g}")
+
+
+def measure_folded(student, X, y, h_teacher):
+    """The core after folding: its nodes, its error, and its error by nodes kept.
+
+    Parameters
+    ----------
+    X, y : ndarray
+        Rows learned from, to fold and refit on, and fresh ones behind them.
+    """
+    small = folded(student, X[:N_ROWS])
+    path = path_relevance(small.network)[0]
+    order = path.argsort(descending=True, stable=True).tolist()
+    numbers = sorted({*range(1, min(len(path), 2 * h_teacher) + 1), len(path)})
+    errors = errors_by_nodes(small, X[N_ROWS:], y[N_ROWS:], order, numbers)
+    again = refitted(small, X[:N_ROWS], y[:N_ROWS])
+    return {
+        "folded": len(path),
+        "error folded": float(f"{errors[-1]:.4g}"),
+        "error refitted": relative_error(again, X[N_ROWS:], y[N_ROWS:]),
+        "kept folded": numbers,
+        "errors folded": [float(f"{e:.3g}") for e in errors],
     }
 
 
@@ -237,7 +310,10 @@ def measured(kind, h_teacher, h, layers, teacher, seeds, shorten=1):
         seeds=seeds,
         shorten=shorten,
     )
-    return {"students": [measure(s, X, y, h_teacher) for s in students]}
+    # Folded before it is measured, which makes its network one of float64.
+    after = [measure_folded(s, X, y, h_teacher) for s in students]
+    before = [measure(s, X[N_ROWS:], y[N_ROWS:], h_teacher) for s in students]
+    return {"students": [{**b, **a} for b, a in zip(before, after, strict=True)]}
 
 
 def cases(scale, *, layers=1, kinds=tuple(KINDS)):

@@ -170,10 +170,13 @@ class FittedSpectralMLP(BaseEstimator):
 
         Parameters
         ----------
-        X, y : array-like, default=None
-            Rows to refit on. Only needed, and only used, with ``refit=True``.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Rows to fold on, with ``merge="fold"``, and to refit on, with
+            ``refit=True``; not used without these. Those of fit, as a rule.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their targets, for ``refit=True``.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights for refitting.
+            Weights of the rows.
         threshold : "gap" or float in [0, 1), default="gap"
             ``"gap"`` cuts each layer at the widest gap of its sorted relevance, if that
             spans two decades, else at 1e-6 of the largest. A number keeps the nodes
@@ -185,9 +188,14 @@ class FittedSpectralMLP(BaseEstimator):
         relevance : {"R", "path"}, default="R"
             ``"R"``: gated norm of a node. ``"path"``: norm of its incoming times norm
             of its outgoing weights.
-        merge : bool, default=True
-            Also merge ReLU nodes that are parallel (see
-            :func:`skspectral.nn.merge_parallel_nodes`).
+        merge : bool or "fold", default=True
+            Which nodes of a ReLU network become one. True: those that point the same
+            way (see :func:`skspectral.nn.merge_parallel_nodes`), which changes next to
+            nothing. ``"fold"``: all on one hyperplane, whichever way they point (see
+            :func:`skspectral.nn.fold_nodes`), and linear functions as few nodes as can
+            be; the outputs on X change by up to 0.1 % of their variance, of more than
+            20,000 rows on these many, evenly spaced. Fewer nodes for the same
+            function; refitting returns what it cost. False: none.
         refit : bool, default=False
             Train the survivors on, without penalty, for a quarter of the epochs.
 
@@ -202,7 +210,8 @@ class FittedSpectralMLP(BaseEstimator):
         Raises
         ------
         ValueError
-            For a cut outside its rule, or ``gate="both"``, which defines no core.
+            For a cut or a `merge` outside its rule, ``gate="both"``, which defines no
+            core, or rows that are missing.
 
         References
         ----------

@@ -42,8 +42,8 @@ MAY_IMPORT = {
     "_callbacks": {"sklearn", "_together"},
     "_export": {"numpy", "sklearn", "torch", "nn"},
     "_pruning": {
-        *("numpy", "sklearn", "nn", "_reading", "_relevance", "_runs", "_state"),
-        "_together",
+        *("numpy", "sklearn", "torch", "nn", "_reading", "_relevance", "_runs"),
+        *("_state", "_together"),
     },
     "_fitted": {
         *("numpy", "sklearn", "torch", "nn", "_export", "_pruning", "_relevance"),
