@@ -38,6 +38,15 @@ def slope(widths, sizes, h_teacher):
     return line.slope, (line.slope - half, line.slope + half)
 
 
+def counted(sizes):
+    """Mean and standard deviation; nothing where nothing was counted."""
+    return "{:.1f} ± {:.1f}".format(*mean_and_sd(sizes)) if sizes else ""
+
+
+def geometric_mean(errors):
+    return f"{np.exp(np.log(np.maximum(errors, 1e-30)).mean()):.2e}" if errors else ""
+
+
 def main():
     options = arguments(__doc__)
     rows, teachers, widths, suffix = rows_of(options)
@@ -49,10 +58,7 @@ def main():
                 own = gather(rows, kind, t, h)
                 if not own:
                     continue
-                sizes = [
-                    "{:.1f} ± {:.1f}".format(*mean_and_sd([m[cut] for m in own]))
-                    for cut in CUTS
-                ]
+                sizes = [counted([m[cut] for m in own if cut in m]) for cut in CUTS]
                 lines.append([kind, t, h, len(own), *sizes])
     text = table(["network", "teacher", "h", "runs", *CUTS], lines)
 
@@ -61,9 +67,8 @@ def main():
         for t in teachers:
             for h in widths:
                 own = gather(rows, kind, t, h)
-                errors = [[max(m[key], 1e-30) for m in own] for key in ERRORS]
-                cells = [f"{np.exp(np.log(e).mean()):.2e}" for e in errors if e]
-                lines += [[kind, t, h, *cells]] if own else []
+                errors = [[m[key] for m in own if key in m] for key in ERRORS]
+                lines += [[kind, t, h, *map(geometric_mean, errors)]] if own else []
     header = ["network", "teacher", "h", "test error", "core folded", "then refitted"]
     text += "\n\nTest error over the variance, geometric means\n\n"
     text += table(header, lines)
@@ -74,9 +79,10 @@ def main():
             beyond = [h for h in widths if h >= 2 * t]
             pairs = [(h, m) for h in beyond for m in gather(rows, kind, t, h)]
             for cut in CUTS:
-                found, interval = slope(
-                    [h for h, _ in pairs], [m[cut] for _, m in pairs], t
-                )
+                sizes = [(h, m[cut]) for h, m in pairs if cut in m]
+                if not sizes:
+                    continue
+                found, interval = slope(*zip(*sizes, strict=True), t)
                 band = "{:+.3f} to {:+.3f}".format(*interval)
                 lines.append([kind, t, cut, f"{found:+.3f}", band])
     header = ["network", "teacher", "cut", "growth a decade / teacher", "95% interval"]
