@@ -157,14 +157,7 @@ def _transforms(scope, model):
 def _labels(scope, model):
     """Labels of the classes, as ONNX has them: int64 or strings."""
     labels = get_label_classes(scope, model)
-    if labels.dtype.kind not in "biuf":
-        return labels.astype(str)
-    if (labels != labels.astype(np.int64)).any():
-        raise ValueError(
-            f"ONNX labels are integers or strings; got classes {labels.tolist()}. Fit "
-            "on y.astype(str), or convert with the option nocl=True."
-        )
-    return labels.astype(np.int64)
+    return labels.astype(np.int64 if labels.dtype.kind in "biuf" else str)
 
 
 def _set_types(operator):
@@ -225,7 +218,10 @@ class _Graph:
         if name == "identity":
             return z
         if name == "silu":
-            return self.Mul(z, self.Sigmoid(z))
+            # Not z * sigmoid(z), of which onnxruntime 1.18 to 1.22 make a kernel that
+            # has no float64.
+            one = np.ones(1, dtype=self.dtype)
+            return self.Div(z, self.Add(one, self.Exp(self.Neg(z))))
         return {"logistic": self.Sigmoid, "tanh": self.Tanh, "relu": self.Relu}[name](z)
 
     def affine(self, x, weight, bias):
@@ -252,4 +248,6 @@ class _Graph:
             probabilities = self.Sigmoid(logits)
         else:
             probabilities = self.Softmax(logits, axis=1)
-        return self.Gather(labels, self.ArgMax(logits, axis=1, keepdims=0)), probabilities
+        return self.Gather(
+            labels, self.ArgMax(logits, axis=1, keepdims=0)
+        ), probabilities
