@@ -243,13 +243,14 @@ class FittedSpectralMLP(BaseEstimator):
 
     def _propagate(self, X, *, hidden=False) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(
-            self,
-            X,
-            reset=False,
-            accept_sparse=["csr", "csc"],
-            dtype=[np.float64, np.float32],
-        )
+        if not self._is_valid(X):
+            X = validate_data(
+                self,
+                X,
+                reset=False,
+                accept_sparse=["csr", "csc"],
+                dtype=[np.float64, np.float32],
+            )
         if hasattr(X, "tocsr"):
             X = X.tocsr()
         state, x, parts = self._state(), self._x_columns, []
@@ -259,6 +260,21 @@ class FittedSpectralMLP(BaseEstimator):
             part = (part.astype(np.float64) - x.mean) / x.scale
             parts.append(state.propagate(part, hidden=hidden))
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _is_valid(self, X) -> bool:
+        """Whether validate_data would return X as it is, without a word.
+
+        Asked first because it takes two thirds of the time of predicting one row.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype in (np.float64, np.float32)
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
 
     def to_torch(self):
         """The fitted network as a torch module, from raw rows to outputs.

@@ -172,6 +172,33 @@ def test_a_timestamp_does_no_harm():
     np.testing.assert_allclose(exported, model.predict(stamped), atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: X[0], "Expected 2D array"),
+        (lambda X: X[:0], r"0 sample\(s\)"),
+        (lambda X: X[:, :-1], "expecting 6 features"),
+        (lambda X: np.where(X == X[3, 2], np.nan, X), "contains NaN"),
+        (lambda X: np.where(X == X[3, 2], np.inf, X), "contains infinity"),
+        (lambda X: X + 1j, "Complex data"),
+    ],
+)
+def test_predict_refuses_what_scikit_learn_refuses(regression, spoil, message, dtype):
+    X, y = regression
+    reg = SpectralMLPRegressor(max_iter=1).fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        reg.predict(spoil(X.astype(dtype)))
+
+
+def test_an_array_without_the_names_of_fit_is_warned_of(regression):
+    pd = pytest.importorskip("pandas")
+    X, y = regression
+    reg = SpectralMLPRegressor(max_iter=1).fit(pd.DataFrame(X).add_prefix("x"), y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        reg.predict(X)
+
+
 def test_no_hidden_layer_is_a_linear_model():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 4))

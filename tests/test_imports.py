@@ -64,6 +64,7 @@ MAY_IMPORT = {
         *("numpy", "sklearn", "_callbacks", "_cuts", "_parameters", "_pruning"),
         "_report",
     },
+    "onnx": {"numpy", "sklearn", "onnx", "skl2onnx", "_estimator", "_pruner"},
     "_search": {"joblib", "sklearn", "_callbacks", "_candidates"},
     "datasets": {"numpy", "sklearn", "datasets"},
     "_sweep": {"numpy", "torch", "nn"},
@@ -120,11 +121,12 @@ def test_the_index_is_sorted_and_complete():
             assert getattr(module, name).__doc__
 
 
-def test_plotting_is_not_imported():
+@pytest.mark.parametrize("name", ["matplotlib", "onnx", "skl2onnx"])
+def test_what_is_optional_is_not_imported(name):
     import subprocess
     import sys
 
-    code = "import sys, skspectral; print('matplotlib' in sys.modules)"
+    code = f"import sys, skspectral; print({name!r} in sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
