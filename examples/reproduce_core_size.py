@@ -103,6 +103,8 @@ def draw(rows, teachers, widths):
         for kind, cut in shown:
             points = [(h, gather(rows, kind, t, h)) for h in widths]
             points = [(h, [m[cut] for m in own]) for h, own in points if own]
+            if not points:
+                continue
             centre, spread = zip(*(mean_and_sd(v) for _, v in points), strict=True)
             ax.errorbar(
                 [h for h, _ in points],
@@ -121,10 +123,10 @@ def draw(rows, teachers, widths):
             xlabel="width h of the student (nodes)",
             title=f"teacher of {t} nodes",
         )
-        ticks_at(ax.xaxis, widths)
+        ticks_at(ax.xaxis, [h for h in widths if h != 1000])
         ticks_at(ax.yaxis, (5, 10, 20, 40, 100, 200, 500, 1500))
     axes[0, 0].set_ylabel("nodes of the core")
-    legend_below(figure, axes[0, 0])
+    legend_below(figure, max(axes[0], key=lambda ax: len(ax.containers)))
     return figure
 
 

@@ -117,10 +117,14 @@ def main():
 
 def draw(rows, teachers, widths):
     figure, axes = plt.subplots(
-        2, len(SHOWN), figsize=(3.4 * len(SHOWN), 6.4), squeeze=False, sharey=True
+        *(2, len(SHOWN)),
+        figsize=(3.4 * len(SHOWN), 6.4),
+        squeeze=False,
+        sharex="row",
+        sharey=True,
     )
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(widths)))
-    largest = teachers[-1]
+    largest = 20 if 20 in teachers else teachers[-1]  # the one with most widths
     for column, (kind, is_folded) in enumerate(SHOWN):
         for h, colour in zip(widths, colours, strict=True):
             own = gather(rows, kind, largest, h)
@@ -133,6 +137,8 @@ def draw(rows, teachers, widths):
             axes[0, column].plot(n - largest, mean + 1e-9, color=colour, label=label)
         for t, marker in zip(teachers, "osv^", strict=False):
             own = [m for h in widths if h >= 2 * t for m in gather(rows, kind, t, h)]
+            if not own:
+                continue
             curves = [rise(m, is_folded) for m in own]
             n = min((c[0][:-1] for c in curves), key=len)
             mean = np.mean([delta[: len(n)] for _, delta in curves], axis=0)
