@@ -254,7 +254,7 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
         else:
             self._target_ndim = y.ndim
             self._n_targets = 1 if y.ndim == 1 else y.shape[1]
-        return y.reshape(len(y), -1).astype(np.float64), weight
+        return y.reshape(len(y), -1).astype(np.float64, copy=False), weight
 
     def _strata(self, y):
         return None
@@ -694,7 +694,9 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         ndarray of shape (n_samples, n_classes), float64
             In the order of `classes_`; for several labels the probability of each.
         """
-        outputs = self._outputs(X)
+        return self._outputs(X, self._probabilities)
+
+    def _probabilities(self, outputs):
         if self._is_binary():
             p = expit(outputs[:, 0])
             return np.stack([1 - p, p], axis=1)
@@ -711,7 +713,9 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
-        outputs = self._outputs(X)
+        return self._outputs(X, self._most_probable)
+
+    def _most_probable(self, outputs):
         if self._multilabel:
             return (outputs > 0).astype(np.int64)
         if self._is_binary():

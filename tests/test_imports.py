@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "_scaling": {"numpy", "scipy", "sklearn", "torch"},
     "_state": {"numpy", "torch", "nn", "_scaling"},
     "_parameters": {"numpy"},
-    "_fit": {"numpy", "sklearn", "torch", "_scaling"},
+    "_fit": {"numpy", "scipy", "sklearn", "torch", "_scaling"},
     "_together": {
         *("numpy", "scipy", "torch", "nn", "_fit", "_scaling", "_state"),
         *ENGINE - {"_batches"},
@@ -35,7 +35,7 @@ MAY_IMPORT = {
     },
     "_fitted": {
         *("numpy", "sklearn", "torch", "nn", "_export", "_pruning", "_relevance"),
-        *("_runs", "_state"),
+        *("_runs", "_scaling", "_state"),
     },
     "_base": {
         *("numpy", "sklearn", "torch", "_callbacks", "_fit", "_fitted", "_parameters"),
