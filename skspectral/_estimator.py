@@ -1,5 +1,7 @@
 """The estimators: neural networks for tables that know how wide they had to be."""
 
+from reprlib import repr as shorten
+
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
@@ -577,9 +579,9 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(
-                f"y must hold the classes {self.classes_.tolist()}; got "
-                f"{unknown.tolist()} as well. In partial_fit, name all classes in the "
-                "first call with `classes`."
+                f"y must hold the classes {shorten(self.classes_.tolist())}; got "
+                f"{shorten(unknown.tolist())} as well. In partial_fit, name all "
+                "classes in the first call with `classes`."
             )
         codes = np.searchsorted(self.classes_, y).astype(np.int64)
         if not watched:
@@ -609,8 +611,9 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
             strangers = [c for c in named if c not in self.classes_]
             if strangers:
                 raise ValueError(
-                    f"`class_weight` must name classes of y, {self.classes_.tolist()}; "
-                    f"got {strangers} as well. Leave these out: a class that is not "
+                    "`class_weight` must name classes of y, "
+                    f"{shorten(self.classes_.tolist())}; got {shorten(strangers)} as "
+                    "well. Leave these out: a class that is not "
                     "named weighs 1."
                 )
         factors = np.ones(len(self.classes_))

@@ -73,7 +73,8 @@ MAY_IMPORT = {
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "html", "inspect"),
-    *("functools", "itertools", "math", "numbers", "time", "typing", "warnings"),
+    *("functools", "itertools", "math", "numbers", "reprlib", "time", "typing"),
+    "warnings",
 }
 
 
