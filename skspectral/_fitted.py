@@ -252,7 +252,7 @@ class FittedSpectralMLP(BaseEstimator):
         if hasattr(X, "tocsr"):
             X = X.tocsr()
         state, x = self._state(), self._x_columns
-        n_rows, out = X.shape[0], None
+        n_rows, out = X.shape[0], np.empty(0)
         for rows in row_blocks(n_rows, max(state.sizes), PREDICT_ROWS):
             part = X[rows]
             part = part.toarray() if hasattr(part, "toarray") else part
@@ -260,7 +260,7 @@ class FittedSpectralMLP(BaseEstimator):
             part -= x.mean
             part /= x.scale
             values = finish(state.propagate(part, hidden=hidden))
-            if out is None:
+            if rows.start == 0:
                 # One array, not a list of blocks: kept between the large buffers of
                 # the network they would split the memory these need again.
                 out = np.empty((n_rows, *values.shape[1:]), values.dtype)
