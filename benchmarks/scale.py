@@ -65,7 +65,7 @@ class Cost:
 
 def line(first, *cells):
     """Print a row of a table."""
-    texts = (f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells)
+    texts = (f"{c:.4f}" if isinstance(c, float) else str(c) for c in cells)
     print(f"{first!s:26s}" + "".join(f"{text:>11s}" for text in texts), flush=True)
 
 
