@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "_scaling": {"numpy", "scipy", "sklearn", "torch"},
     "_state": {"numpy", "torch", "nn", "_scaling"},
     "_parameters": {"numpy"},
-    "_fit": {"numpy", "sklearn", "torch", "_scaling"},
+    "_fit": {"numpy", "scipy", "sklearn", "torch", "_scaling"},
     "_together": {
         *("numpy", "scipy", "torch", "nn", "_fit", "_scaling", "_state"),
         *ENGINE - {"_batches", "_group", "_packed", "_shrink", "_step"},
@@ -47,7 +47,7 @@ MAY_IMPORT = {
     },
     "_fitted": {
         *("numpy", "sklearn", "torch", "nn", "_export", "_pruning", "_relevance"),
-        *("_runs", "_state"),
+        *("_runs", "_scaling", "_state"),
     },
     "_base": {
         *("numpy", "sklearn", "torch", "_callbacks", "_fit", "_fitted", "_parameters"),
@@ -86,8 +86,8 @@ MAY_IMPORT = {
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "html", "inspect"),
-    *("functools", "itertools", "math", "numbers", "operator", "time", "typing"),
-    "warnings",
+    *("functools", "itertools", "math", "numbers", "operator", "reprlib", "time"),
+    *("typing", "warnings"),
 }
 
 
