@@ -77,8 +77,8 @@ def register_converters():
     >>> from skspectral import SpectralMLPRegressor
     >>> from skspectral.datasets import make_teacher_student
     >>> from skspectral.onnx import register_converters
-    >>> X, y, teacher = make_teacher_student(500, random_state=0)
-    >>> reg = SpectralMLPRegressor(max_iter=10, random_state=0).fit(X, y)
+    >>> X, y, teacher = make_teacher_student(1000, n_teacher_nodes=5, random_state=0)
+    >>> reg = SpectralMLPRegressor(max_iter=200, random_state=0).fit(X, y)
     >>> register_converters()
     >>> onnx_model = to_onnx(reg, X[:1])
     >>> [output.name for output in onnx_model.graph.output]
