@@ -19,6 +19,7 @@ from skspectral import SpectralGridSearchCV, pruning_curve
 KINDS = ("spectral", "dense")
 ALPHAS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 POINT = 0.01  # of the score: what the knee may cost
+NODES = (1, 3, 10, 30, 100, 300, 1000)  # ticks
 
 
 def loss_of(model, X, y):
@@ -59,7 +60,7 @@ def fit_and_cut(model, X, y, X_test, y_test, alphas, seed):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # "formed" keeps it
-        warnings.filterwarnings("ignore", "prune removed nothing")
+        warnings.filterwarnings("ignore", "prune removed")
         best = search.fit(X, y).best_estimator_
         pruned = best.prune()
     found = search.cv_results_
@@ -165,24 +166,26 @@ def by_alpha(rows, names):
 
 
 def draw(rows, names):
-    """Ratio of losses and cores against the width, and pruning curves, by set."""
-    figure, axes = plt.subplots(
-        3, len(names), figsize=(3.2 * len(names), 8.4), squeeze=False
-    )
-    for (ratio, core, curve), name in zip(axes.T, names, strict=True):
+    """Losses, sizes and pruning curves: a column for each set, or a row for one."""
+    shape = (1, 4) if len(names) == 1 else (4, len(names))
+    size = (3.2 * shape[1], 2.8 * shape[0])
+    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
+    columns = axes if len(names) == 1 else axes.T
+    for (ratio, core, fixed, curve), name in zip(columns, names, strict=True):
         found = [group[1:] for group in groups(rows, [name])]
-        widths = [h for h, *_ in found]
         draw_ratio(ratio, found)
-        draw_cores(core, found)
+        draw_sizes(core, found)
+        draw_by_alpha(fixed, found)
+        draw_curves(curve, found)
         for ax in (ratio, core):
             ax.set(xscale="log", xlabel="width h (nodes)")
-            ticks_at(ax.xaxis, widths)
+            ticks_at(ax.xaxis, [h for h, *_ in found])
         ratio.set_title(name)
-        draw_curves(curve, found)
-    axes[0, 0].set_ylabel("test loss over that of\nthe whole dense network")
-    axes[1, 0].set_ylabel("nodes")
-    axes[2, 0].set_ylabel("test score (R2 or accuracy)")
-    legend_below(figure, axes[1, 0], 4)
+    labels = ("test loss / that of dense", "nodes, own best alpha")
+    labels += ("nodes, spectral", "test score (R2, accuracy)")
+    for ax, label in zip(columns[0], labels, strict=True):
+        ax.set_ylabel(label)
+    legend_below(figure, columns[0, 1], 5)
     return figure
 
 
@@ -204,34 +207,40 @@ def draw_ratio(ax, found):
     ax.legend(frameon=False, fontsize=8)
 
 
-def draw_cores(ax, found):
+def draw_sizes(ax, found):
     widths = [h for h, *_ in found]
     for key, colour in (("core", "C0"), ("knee", "C1")):
-        for kind, style in zip((1, 2), ("-o", "--s"), strict=True):
-            points = [mean_and_sd([r[key] for r in group[kind]]) for group in found]
+        for which, kind in enumerate(KINDS):
+            points = [mean_and_sd([r[key] for r in both[which]]) for _, *both in found]
             centre, error = np.nan_to_num(np.array(points).T)
-            ax.errorbar(
-                widths,
-                centre,
-                error,
-                fmt=style,
-                color=colour,
-                capsize=2,
-                label=f"{key}, {KINDS[kind - 1]}",
-            )
+            style = {"fmt": "-o" if which == 0 else "--s", "color": colour}
+            label = f"{key}, {kind}"
+            ax.errorbar(widths, centre, error, capsize=2, label=label, **style)
     ax.plot(widths, widths, color="black", linewidth=0.6, label="every node")
     ax.set_yscale("log")
-    ticks_at(ax.yaxis, widths)
+    ticks_at(ax.yaxis, NODES)
+
+
+def colours_of(found):
+    return plt.get_cmap("viridis")(np.linspace(0, 0.85, len(found)))
+
+
+def draw_by_alpha(ax, found):
+    for (_, spectral, _), colour in zip(found, colours_of(found), strict=True):
+        for key, style in (("core", "-o"), ("knee", ":")):
+            sizes = np.mean([r["held back"][key] for r in spectral], axis=0)
+            ax.plot(spectral[0]["alphas"], sizes, style, color=colour, markersize=4)
+    ax.set(xscale="log", yscale="log", xlabel="alpha (line: core, dotted: knee)")
+    ticks_at(ax.yaxis, NODES)
 
 
 def draw_curves(ax, found):
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(found)))
-    for (h, *both), colour in zip(found, colours, strict=True):
+    for (h, *both), colour in zip(found, colours_of(found), strict=True):
         for own, style in zip(both, ("-", ":"), strict=True):
             nodes = own[0]["curve"]["nodes"]
             mean = np.mean([r["curve"]["scores"] for r in own], axis=0)
             label = f"h = {h}" if style == "-" else None
             ax.plot(nodes, mean, style, color=colour, label=label)
-    ax.set(xscale="log", xlabel="nodes kept, by path relevance")
-    ax.set_ylim(0, 1)
-    ax.legend(frameon=False, fontsize=8, title="dotted: dense", title_fontsize=8)
+    ax.set(xscale="log", xlabel="nodes kept (dotted: dense)", ylim=(0, 1))
+    ticks_at(ax.xaxis, NODES)
+    ax.legend(frameon=False, fontsize=8)

@@ -200,7 +200,7 @@ def main():
     heads = cases(
         name,
         (8, 32) if quick else (16, 64, 256),
-        (0,) if quick else (0, 1, 2),
+        range({"quick": 1, "reduced": 2, "full": 3}[options.scale]),
         n_rows=100_000 if full else 10_000,
         alphas=[1e-4, 1e-3] if quick else ALPHAS,
         max_iter=5 if quick else "auto",
