@@ -154,14 +154,13 @@ def by_alpha(rows, names):
     alphas = sorted({alpha for row in rows for alpha in row["alphas"]})
     lines = []
     for name, h, spectral, _ in groups(rows, names):
-        lines.append([name, h])
-        for alpha in alphas:
-            at = [r["alphas"].index(alpha) for r in spectral if alpha in r["alphas"]]
-            found = [
-                [r["held back"][key][k] for r, k in zip(spectral, at, strict=True)]
-                for key in ("core", "knee")
-            ]
-            lines[-1].append(" / ".join(f"{np.mean(values):.0f}" for values in found))
+        core, knee = (
+            np.mean([r["held back"][key] for r in spectral], axis=0)
+            for key in ("core", "knee")
+        )
+        own = zip(spectral[0]["alphas"], core, knee, strict=True)
+        cells = {alpha: f"{c:.0f} / {k:.0f}" for alpha, c, k in own}
+        lines.append([name, h, *(cells.get(alpha, "") for alpha in alphas)])
     return table(["data", "h", *(f"{alpha:g}" for alpha in alphas)], lines)
 
 
