@@ -39,7 +39,7 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/teachers.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/california.py
-	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/inputs.py
 	$(BIN)/python benchmarks/curves.py

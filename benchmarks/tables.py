@@ -174,7 +174,8 @@ def main():
         seconds = [np.median([r["seconds"] for r in results[w]]) for w in results]
         line += f"  s {seconds[1]:.1f} mlp {seconds[0]:.1f}"
         if "core" in results["ours"][0]:
-            line += f"  core {np.mean([r['core'] for r in results['ours']], 0)}"
+            core, width = np.mean([r["core"] for r in results["ours"]], 0)
+            line += f"  core {core:.1f} of {width:.0f}"
         print(line + ("  held out" if name in HELD_OUT else ""), flush=True)
     print(f"geometric mean of ours / mlp: {np.exp(np.mean(wins)):.4f}")
 

@@ -6,6 +6,7 @@ plan of the estimator with its defaults, nothing else.
 """
 
 import dataclasses
+import math
 from pathlib import Path
 
 import joblib
@@ -14,6 +15,7 @@ import torch
 from _reproduction import Results
 
 from skspectral import SpectralMLPRegressor
+from skspectral._adam import Adam
 from skspectral._export import as_torch_module
 from skspectral._fit import Table
 from skspectral._relevance import (
@@ -23,13 +25,12 @@ from skspectral._relevance import (
     path_relevance,
 )
 from skspectral._runs import LayerRule, Schedule
-from skspectral._scaling import neutral
+from skspectral._scaling import Columns, neutral
 from skspectral._state import NetworkState
-from skspectral._step import Adam
 from skspectral._together import Data, Plan, train_together
 from skspectral.datasets import make_teacher_student
-from skspectral.nn import SpectralMLP, merge_parallel_nodes, remove_nodes
-from skspectral.nn._mlp import ACTIVATIONS
+from skspectral.nn import SpectralMLP, fold_nodes, merge_parallel_nodes, remove_nodes
+from skspectral.nn._mlp import ACTIVATIONS, Standardized
 
 N_ROWS = 10_000  # to learn from, and as many fresh ones to test; the paper's number
 KEPT = Path(__file__).resolve().parent.parent / "out" / "students"
@@ -43,6 +44,7 @@ KINDS = {
     "dense (ours)": 'the same with parametrization="dense": decay on both layers',
     "group lasso": "the same objective by proximal steps on plain weights",
 }
+FOLDED = ("spectral (paper)", "spectral (ours)", "group lasso")  # what has a core
 
 
 def make_plans(kind, X, y, *, h, layers, seeds, shorten=1):
@@ -95,6 +97,7 @@ def paper_plan(kind, data, h, layers, seed, shorten):
             n_epochs=2000 // shorten,
             batch_size=500 if published else 300,
             decay="constant",
+            shrink=False,
         ),
         loss="squared_error",
         learning_rate=0.002 if published else 0.005,
@@ -128,7 +131,7 @@ class Proximal:
 
 
 def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), shorten=1):
-    """Trained students, and the fresh rows and the teacher they are tested with.
+    """Trained students, their rows and their teacher.
 
     A student that was trained before is read from ``out/students``. Empty that folder
     after a change to how networks are trained.
@@ -137,6 +140,7 @@ def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), short
     -------
     students : list of skspectral.nn module, from raw rows to targets
     X, y : ndarray
+        N_ROWS that they learned from, and behind these as many fresh ones.
     teacher : Teacher
     """
     X, y, truth = make_teacher_student(
@@ -163,7 +167,7 @@ def train_students(kind, *, h_teacher, h, layers=1, teacher=0, seeds=(0,), short
     for path in paths.values():
         state, x, y_columns = joblib.load(path)
         students.append(as_torch_module(state.to_network(), x, y_columns))
-    return students, X[N_ROWS:], y[N_ROWS:], truth
+    return students, X, y, truth
 
 
 @torch.no_grad()
@@ -199,7 +203,7 @@ def measure(student, X, y, h_teacher):
     network = student.network
     r, path = hidden_relevance(network)[0], path_relevance(network)[0]
     gap = cut_widest_gap([r])
-    merged = merge_parallel_nodes(_keep_first(network, gap.masks[0]))
+    merged = merge_parallel_nodes(core_of(network))
     h = len(r)
     numbers = sorted({*range(1, min(h, 2 * h_teacher) + 1), h})
     curves = {}
@@ -216,6 +220,77 @@ def measure(student, X, y, h_teacher):
         "kept": numbers,
         "errors by R": [float(f"{e:.3g}") for e in curves["R"]],
         "errors by path": [float(f"{e:.3g}") for e in curves["path"]],
+    }
+
+
+def core_of(network):
+    """The network without the dead nodes of its first hidden layer, by the gap."""
+    return _keep_first(network, cut_widest_gap(hidden_relevance(network)[:1]).masks[0])
+
+
+def with_network(student, network):
+    """The student, between the same scalings, with another network."""
+    scalings = student.x_mean, student.x_scale, student.y_mean, student.y_scale
+    return Standardized(network, *scalings)
+
+
+def folded(student, X, **arguments):
+    """The core of a student, folded on rows it learned from."""
+    x = (torch.tensor(X) - student.x_mean) / student.x_scale
+    return with_network(student, fold_nodes(core_of(student.network), x, **arguments))
+
+
+def refitted(student, X, y):
+    """The student trained on without penalty, as ``prune(..., refit=True)`` does."""
+    network = student.network.float()
+    x, target = (
+        Columns(float(len(X)), mean.numpy(), scale.numpy() ** 2)
+        for mean, scale in (
+            (student.x_mean, student.x_scale),
+            (student.y_mean, student.y_scale),
+        )
+    )
+    model = SpectralMLPRegressor(hidden_layer_sizes=network.sizes[1:-1], random_state=0)
+    plan = model._plan(*model._read(X, y))
+    n_epochs = math.ceil(plan.schedule.n_epochs / 4)
+    plan.data = Data(Table(X, y[:, None]), None, x, target)
+    plan.start = NetworkState.from_network(network)
+    plan.schedule = dataclasses.replace(plan.schedule, n_epochs=n_epochs)
+    plan.rules = tuple(
+        LayerRule(e.gate, lambda_=e.gate is not None, bias=e.bias is not None)
+        for e in network.layers
+    )
+    ((state, _),) = train_together([plan])
+    return with_network(student, state.to_network())
+
+
+@torch.no_grad()
+def relative_error(student, X, y):
+    """Mean squared error in units of the variance of y."""
+    output = student.double()(torch.tensor(X))[:, 0].numpy()
+    return float(f"{np.mean((output - y) ** 2) / np.var(y):.4g}")
+
+
+def measure_folded(student, X, y, h_teacher):
+    """The core after folding: its nodes, its error, and its error by nodes kept.
+
+    Parameters
+    ----------
+    X, y : ndarray
+        Rows learned from, to fold and refit on, and fresh ones behind them.
+    """
+    small = folded(student, X[:N_ROWS])
+    path = path_relevance(small.network)[0]
+    order = path.argsort(descending=True, stable=True).tolist()
+    numbers = sorted({*range(1, min(len(path), 2 * h_teacher) + 1), len(path)})
+    errors = errors_by_nodes(small, X[N_ROWS:], y[N_ROWS:], order, numbers)
+    again = refitted(small, X[:N_ROWS], y[:N_ROWS])
+    return {
+        "folded": len(path),
+        "error folded": float(f"{errors[-1]:.4g}"),
+        "error refitted": relative_error(again, X[N_ROWS:], y[N_ROWS:]),
+        "kept folded": numbers,
+        "errors folded": [float(f"{e:.3g}") for e in errors],
     }
 
 
@@ -236,7 +311,11 @@ def measured(kind, h_teacher, h, layers, teacher, seeds, shorten=1):
         seeds=seeds,
         shorten=shorten,
     )
-    return {"students": [measure(s, X, y, h_teacher) for s in students]}
+    # Folded before it is measured, which makes its network one of float64.
+    fold = kind in FOLDED
+    after = [measure_folded(s, X, y, h_teacher) if fold else {} for s in students]
+    before = [measure(s, X[N_ROWS:], y[N_ROWS:], h_teacher) for s in students]
+    return {"students": [{**b, **a} for b, a in zip(before, after, strict=True)]}
 
 
 def cases(scale, *, layers=1, kinds=tuple(KINDS)):

@@ -5,7 +5,8 @@ further training, and what they still emit is folded into the next layer. Drawn 
 rise of the test error over that of the whole student, in units of the variance of the
 targets, against the nodes kept. For the "second-order phase transition that bears
 universality traits" an exponential and a power law are fitted to the rise below the
-teacher's size and compared by Akaike's criterion.
+teacher's size and compared by Akaike's criterion. The same for cores that are folded
+first, so that their nodes are kinks.
 """
 
 import numpy as np
@@ -14,18 +15,28 @@ from _students import gather, rows_of
 from matplotlib import pyplot as plt
 from scipy.optimize import curve_fit
 
-SHOWN = ("spectral (ours)", "spectral (paper)", "dense (ours)", "dense (paper)")
+KINDS = ("spectral (ours)", "spectral (paper)", "dense (ours)", "dense (paper)")
+SHOWN = [(kind, False) for kind in KINDS]
+SHOWN[1:1] = [("spectral (ours)", True)]
+SHOWN[3:3] = [("spectral (paper)", True)]
 
 
-def rise(measurement, ranking="path"):
-    """Nodes kept, and the rise of the error over that of the whole student."""
-    errors = np.array(measurement[f"errors by {ranking}"])
-    kept = np.array(measurement["kept"])
+def rise(measurement, is_folded=False):
+    """Nodes kept, and the rise of the error over that of the whole network.
+
+    Nodes are sorted by path relevance; those of the student, or of its folded core.
+    """
+    errors = np.array(measurement["errors folded" if is_folded else "errors by path"])
+    kept = np.array(measurement["kept folded" if is_folded else "kept"])
     return kept, np.abs(errors - errors[-1])
 
 
-def rise_at(measurement, n, ranking="path"):
-    kept, delta = rise(measurement, ranking)
+def named(kind, is_folded):
+    return f"{kind}, folded" if is_folded else kind
+
+
+def rise_at(measurement, n, is_folded=False):
+    kept, delta = rise(measurement, is_folded)
     return delta[min(np.searchsorted(kept, n), len(kept) - 1)]
 
 
@@ -53,10 +64,10 @@ def compare_laws(x, log_delta):
 
 def main():
     options = arguments(__doc__)
-    rows, teachers, widths, suffix = rows_of(options, SHOWN)
+    rows, teachers, widths, suffix = rows_of(options, KINDS)
 
     lines = []
-    for kind in SHOWN:
+    for kind, is_folded in SHOWN:
         for t in teachers:
             for h in (h for h in widths if h >= 2 * t):
                 own = gather(rows, kind, t, h)
@@ -64,23 +75,24 @@ def main():
                     continue
                 cells = []
                 for n in (int(0.5 * t), int(0.75 * t), t, int(1.25 * t)):
-                    values = [100 * rise_at(m, n) for m in own]
+                    values = [100 * rise_at(m, n, is_folded) for m in own]
                     mean, sd = mean_and_sd(values)
                     cells.append(f"{mean:.3g} ± {sd:.2g}")
-                worst = max(100 * rise_at(m, t) for m in own)
-                lines.append([kind, t, h, len(own), *cells, f"{worst:.2g}"])
+                worst = max(100 * rise_at(m, t, is_folded) for m in own)
+                name = named(kind, is_folded)
+                lines.append([name, t, h, len(own), *cells, f"{worst:.2g}"])
     header = ["network", "teacher", "h", "runs"]
     header += [f"{f} h_T" for f in ("0.5", "0.75", "1", "1.25")] + ["largest at h_T"]
     text = "Rise of the error in percent of the variance, by path relevance\n\n"
     text += table(header, lines)
 
     lines = []
-    for kind in SHOWN:
+    for kind, is_folded in SHOWN:
         x, y = [], []
         for t in teachers:
             for h in (h for h in widths if h >= 2 * t):
                 for m in gather(rows, kind, t, h):
-                    kept, delta = rise(m)
+                    kept, delta = rise(m, is_folded)
                     below = (kept < t) & (delta > 0)
                     x += list(kept[below] / t)
                     y += list(np.log(delta[below]))
@@ -90,7 +102,7 @@ def main():
             (a, b), (sa, sb), aic, residual = fit
             lines.append(
                 [
-                    kind,
+                    named(kind, is_folded),
                     name,
                     f"{np.exp(a):.3g} x/÷ {np.exp(sa):.3g}",
                     f"{b:.3f} ± {sb:.3f}",
@@ -105,23 +117,29 @@ def main():
 
 def draw(rows, teachers, widths):
     figure, axes = plt.subplots(
-        2, len(SHOWN), figsize=(3.4 * len(SHOWN), 6.4), squeeze=False, sharey=True
+        *(2, len(SHOWN)),
+        figsize=(3.4 * len(SHOWN), 6.4),
+        squeeze=False,
+        sharex="row",
+        sharey=True,
     )
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(widths)))
-    largest = teachers[-1]
-    for column, kind in enumerate(SHOWN):
+    largest = 20 if 20 in teachers else teachers[-1]  # the one with most widths
+    for column, (kind, is_folded) in enumerate(SHOWN):
         for h, colour in zip(widths, colours, strict=True):
             own = gather(rows, kind, largest, h)
             if h < 2 * largest or not own:
                 continue
-            curves = [rise(m) for m in own]
-            n = curves[0][0][:-1]
+            curves = [rise(m, is_folded) for m in own]
+            n = min((c[0][:-1] for c in curves), key=len)
             mean = np.mean([delta[: len(n)] for _, delta in curves], axis=0)
             label = f"h = {h}"
             axes[0, column].plot(n - largest, mean + 1e-9, color=colour, label=label)
         for t, marker in zip(teachers, "osv^", strict=False):
             own = [m for h in widths if h >= 2 * t for m in gather(rows, kind, t, h)]
-            curves = [rise(m) for m in own]
+            if not own:
+                continue
+            curves = [rise(m, is_folded) for m in own]
             n = min((c[0][:-1] for c in curves), key=len)
             mean = np.mean([delta[: len(n)] for _, delta in curves], axis=0)
             axes[1, column].plot(
@@ -132,7 +150,7 @@ def draw(rows, teachers, widths):
         axes[0, column].set(
             yscale="log",
             ylim=(1e-7, 2),
-            title=kind,
+            title=named(kind, is_folded),
             xlabel=f"nodes kept - {largest}",
         )
         axes[1, column].set(yscale="log", xlabel="nodes kept / teacher's nodes")

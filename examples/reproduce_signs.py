@@ -6,99 +6,69 @@ nodes, or hold one partly in each direction, and let nodes that are active on ev
 carry the linear function that is missing. Such networks fit as well as the teacher with
 more nodes, and a gradient finds no way from one to the other.
 
-Here the core of a student, trained with the defaults, is folded: nodes that are active
-on every row are one linear function; nodes on the same hyperplane, whichever way they
-point, are one kink and a linear function; and the signs of the kinks are chosen, by an
-integer program, so that the linear functions cancel as well as they can. Nothing is
-trained again. What is left is compared with the teacher.
+Here the core of a student, trained with the defaults, is folded by
+`skspectral.nn.fold_nodes`, at several tolerances, and compared with the teacher; then
+trained on without penalty, as `prune(X, y, merge="fold", refit=True)` does.
 """
 
 import numpy as np
 import torch
 from _reproduction import Results, arguments, mean_and_sd, save, table, ticks_at
-from _students import train_students
+from _students import (
+    N_ROWS,
+    core_of,
+    folded,
+    refitted,
+    relative_error,
+    train_students,
+    with_network,
+)
 from matplotlib import pyplot as plt
-from scipy.optimize import Bounds, LinearConstraint, milp
 
-from skspectral._relevance import cut_widest_gap, hidden_relevance
-
-SAME = 0.95  # cosine of two normals whose hyperplanes count as one
-SMALL = 0.01  # share of the variance that what does not cancel may have
+TOLERANCES = (1e-4, 1e-3, 1e-2)  # shares of the variance of the outputs
+DEFAULT = 1e-3
 
 
-def kinks_and_line(w, b, v, x):
-    """The core as kinks, rows (w, b) that already carry v, and one linear function.
-
-    Parameters
-    ----------
-    w : ndarray of shape (n, d)
-    b, v : ndarray of shape (n,)
-    x : ndarray of shape (rows, d)
-        A node that is active on 99.9 percent of them counts as linear.
-    """
-    nodes = v[:, None] * np.column_stack([w, b])
-    linear = (x @ w.T + b > 0).mean(0) > 0.999
-    line = nodes[linear].sum(0)
-    rest = nodes[~linear]
-    rest = rest[np.argsort(-np.linalg.norm(rest, axis=1))]
-    kinks = []
-    while len(rest):
-        cosine = rest[:, :-1] @ rest[0, :-1]
-        cosine /= np.linalg.norm(rest[:, :-1], axis=1) * np.linalg.norm(rest[0, :-1])
-        same, against = cosine > SAME, cosine < -SAME
-        # relu(z) = z + relu(-z), where positive weights carry it
-        line = line + rest[against].sum(0)
-        kinks.append(rest[same].sum(0) - rest[against].sum(0))
-        rest = rest[~(same | against)]
-    return np.array(kinks), line, int(linear.sum())
+def linear_nodes(student, X):
+    """Nodes of the first layer that are active on 99.9 percent of the rows."""
+    z = student.network.layers[0].double()
+    x = (X - student.x_mean.numpy()) / student.x_scale.numpy()
+    z = x @ z.weight.detach().numpy().T + z.bias.detach().numpy()
+    return int(((z > 0).mean(0) > 0.999).sum())
 
 
-def best_signs(kinks, line):
-    """Which kinks to reverse for linear functions to cancel: an integer program."""
-    n, d = len(kinks), kinks.shape[1] - 1
-    moved = kinks[:, :-1].T
-    # minimise sum t subject to -t <= line + moved s <= t, s in {0, 1}
-    matrix = np.block([[moved, -np.eye(d)], [-moved, -np.eye(d)]])
-    bound = np.concatenate([-line[:-1], line[:-1]])
-    found = milp(
-        np.concatenate([np.zeros(n), np.ones(d)]),
-        constraints=LinearConstraint(matrix, -np.inf, bound),
-        integrality=np.concatenate([np.ones(n), np.zeros(d)]),
-        bounds=Bounds(0, np.concatenate([np.ones(n), np.full(d, np.inf)])),
-        options={"time_limit": 30},
-    )
-    return np.zeros(n, bool) if found.x is None else found.x[:n] > 0.5
+def outputs(student, X):
+    return student.double()(torch.tensor(X)).detach().numpy()
 
 
-def fold(student, X):
-    """Numbers of nodes of the core, before and after, and what folding changes."""
-    first, last = student.network.layers
-    core = cut_widest_gap([hidden_relevance(student.network)[0]]).masks[0]
-    w = first.weight.detach().double()[core].numpy()
-    b = first.bias.detach().double()[core].numpy()
-    v = last.weight.detach().double()[0, core].numpy()
-    x = ((torch.tensor(X) - student.x_mean) / student.x_scale).numpy()
-    kinks, line, n_linear = kinks_and_line(w, b, v, x)
-    reversed_ = best_signs(kinks, line)
-    rows = np.column_stack([x, np.ones(len(x))])
-    whole = np.maximum(x @ w.T + b, 0) @ v
-    left = line + kinks[reversed_].sum(0)
-    sign = np.where(reversed_, -1.0, 1.0)[:, None]
-    folded = np.maximum(rows @ (sign * kinks).T, 0).sum(1)
-    variance = np.var(whole)
-    share = float(np.var(rows @ left) / variance)
-    return {
-        "core": len(w),
-        "linear": n_linear,
-        "kinks": len(kinks),
-        "folded": len(kinks) + (share > SMALL),
-        "left": float(f"{share:.3g}"),
-        "change": float(f"{np.var(whole - folded) / variance:.3g}"),
+def fold(student, X, y):
+    """Nodes of the core and its error, and both after folding at each tolerance."""
+    core = with_network(student, core_of(student.network))
+    found = {
+        "core": core.network.sizes[1],
+        "linear": linear_nodes(core, X[:N_ROWS]),
+        "error": relative_error(core, X[N_ROWS:], y[N_ROWS:]),
+        "at": {},
     }
+    before = outputs(core, X[N_ROWS:])
+    for tolerance in TOLERANCES:
+        small = folded(student, X[:N_ROWS], tolerance=tolerance)
+        change = np.var(outputs(small, X[N_ROWS:]) - before) / np.var(before)
+        nodes, linear = small.network.sizes[1], linear_nodes(small, X[:N_ROWS])
+        error = relative_error(small, X[N_ROWS:], y[N_ROWS:])
+        again = refitted(small, X[:N_ROWS], y[:N_ROWS])
+        found["at"][str(tolerance)] = {
+            "folded": nodes,
+            "kinks": nodes - linear,
+            "change": float(f"{change:.3g}"),
+            "error": error,
+            "error refitted": relative_error(again, X[N_ROWS:], y[N_ROWS:]),
+        }
+    return found
 
 
-def folded(h_teacher, h, teacher, seeds, shorten):
-    students, X, _, _ = train_students(
+def folds(h_teacher, h, teacher, seeds, shorten):
+    students, X, y, _ = train_students(
         "spectral (ours)",
         h_teacher=h_teacher,
         h=h,
@@ -106,7 +76,7 @@ def folded(h_teacher, h, teacher, seeds, shorten):
         seeds=seeds,
         shorten=shorten,
     )
-    return {"students": [fold(student, X) for student in students]}
+    return {"students": [fold(student, X, y) for student in students]}
 
 
 def main():
@@ -126,21 +96,30 @@ def main():
         for teacher in ((0,) if quick else (0, 1, 2))
     ]
     results = Results(options.folder / "signs.json")
-    rows = results.rows(cases, folded, options)
-    keys = ("core", "linear", "kinks", "folded")
+    rows = results.rows(cases, folds, options)
     lines = []
     for t, h in sorted({(r["h_teacher"], r["h"]) for r in rows}):
         own = [
             m for r in rows if (r["h_teacher"], r["h"]) == (t, h) for m in r["students"]
         ]
-        cells = [
-            "{:.2f} ± {:.2f}".format(*mean_and_sd([m[k] for m in own])) for k in keys
-        ]
-        change = [m["change"] for m in own]
-        lines.append([t, h, len(own), *cells, f"{np.median(change):.1e}"])
-    header = ["teacher", "h", "runs", "core", "linear nodes", "kinks"]
-    header += ["nodes after folding", "change / variance (median)"]
-    save(options, "signs", draw(rows), table(header, lines))
+        core = "{:.2f} ± {:.2f}".format(*mean_and_sd([m["core"] for m in own]))
+        errors = np.median([m["error"] for m in own])
+        lines.append([t, h, len(own), "before", core, "", "", f"{errors:.1e}", ""])
+        for tolerance in TOLERANCES:
+            at = [m["at"][str(tolerance)] for m in own]
+            nodes = [
+                "{:.2f} ± {:.2f}".format(*mean_and_sd([m[key] for m in at]))
+                for key in ("folded", "kinks")
+            ]
+            medians = [
+                f"{np.median([m[key] for m in at]):.1e}"
+                for key in ("change", "error", "error refitted")
+            ]
+            lines.append([t, h, len(own), f"{tolerance:g}", *nodes, *medians])
+    header = ["teacher", "h", "runs", "tolerance", "nodes", "kinks"]
+    header += ["change / variance", "test error", "refitted"]
+    text = table(header, lines)
+    save(options, "signs", draw(rows), text + "\n\nMedians of change and errors.")
 
 
 def draw(rows):
@@ -148,16 +127,20 @@ def draw(rows):
     figure, axes = plt.subplots(
         1, len(teachers), figsize=(4 * len(teachers), 3.4), squeeze=False
     )
+    shown = {
+        "core (gap)": lambda m: m["core"],
+        "after folding": lambda m: m["at"][str(DEFAULT)]["folded"],
+        "its kinks": lambda m: m["at"][str(DEFAULT)]["kinks"],
+    }
     for ax, t in zip(axes[0], teachers, strict=True):
         own = [r for r in rows if r["h_teacher"] == t]
         widths = sorted({r["h"] for r in own})
-        for key, marker in (("core", "o"), ("kinks", "s"), ("folded", "^")):
+        for (label, read), marker in zip(shown.items(), "o^s", strict=True):
             values = [
-                [m[key] for r in own if r["h"] == h for m in r["students"]]
+                [read(m) for r in own if r["h"] == h for m in r["students"]]
                 for h in widths
             ]
             centre, spread = np.array([mean_and_sd(v) for v in values]).T
-            label = {"folded": "after folding", "core": "core (gap)"}.get(key, key)
             ax.errorbar(
                 *(widths, centre, np.nan_to_num(spread)),
                 marker=marker,

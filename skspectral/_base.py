@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skspectral import _fit
+from skspectral._adam import Adam
 from skspectral._callbacks import (
     BOOKKEEPING,
     CallbackSupportMixin,
@@ -25,9 +26,8 @@ from skspectral._reading import read_table, read_watched
 from skspectral._runs import Schedule
 from skspectral._scaling import Columns
 from skspectral._state import NetworkState, reexpress, start_network
-from skspectral._step import Adam
+from skspectral._task import History
 from skspectral._together import Data, Plan, train_together
-from skspectral._train import History
 
 __all__ = ["BaseSpectralMLP", "fit_together"]
 

@@ -110,10 +110,11 @@ class Minibatches:
         self._views: dict[tuple[int, int], Batch] = {}
         # Rows of an epoch, (n_batches, streams, b), and their factors, by run. All runs
         # have b rows: what fills up shorter ones is row 0 with a factor of 0.
-        self.order = torch.zeros(self.n_batches, len(streams), self.batch_size).long()
+        shape = (self.n_batches, len(streams), self.batch_size)
+        self.order = torch.zeros(shape, dtype=torch.int64)
         for s, k in enumerate(self.first):
             self._set_order(s, index[k])
-        self.permutation, self.permuted = torch.empty(2, max(map(len, index))).long()
+        self.permutation, self.permuted = self.order.new_empty(2, max(map(len, index)))
         self.row_factor = self._row_factor(like)
         self.n_places = len(index[0]) if self.single else self.order.numel()
         if weight is not None:
@@ -134,12 +135,12 @@ class Minibatches:
         n_rows = torch.tensor([len(i) for i in self.index])
         first = torch.arange(self.n_batches)[:, None] * sizes
         counts = torch.minimum((n_rows - first).clamp_min(0), sizes)[..., None]
-        present = torch.arange(self.batch_size) < counts
-        out = self.factor * present.double() / counts.clamp_min(1)
+        factor = self.factor / counts.clamp_min(1).double()
         if self.weight is not None:
             pairs = zip(self.weight, self.index, strict=True)
-            out /= torch.stack([w[i].double().mean() for w, i in pairs])[:, None]
-        return out.to(like).view(-1, 1)
+            factor /= torch.stack([w[i].double().mean() for w, i in pairs])[:, None]
+        present = torch.arange(self.batch_size) < counts
+        return (present * factor.to(like.dtype)).to(like).view(-1, 1)
 
     def epoch(self) -> Iterator[Block]:
         """Permute the rows of each run and go through them once."""

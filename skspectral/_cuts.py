@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skspectral._base import fit_together
 from skspectral._parameters import Rule
-from skspectral._pruning import check_cut
+from skspectral._pruning import MERGE, check_cut, is_merge
 
 __all__ = [
     "accepts_weight",
@@ -67,7 +67,7 @@ RULES = {
         ),
         "An integer is the number of folds that `max_loss` is measured on.",
     ),
-    "merge": Rule("True or False", _flag, "Use True or False."),
+    "merge": Rule(MERGE[0], is_merge, MERGE[1]),
     "refit": Rule("True or False", _flag, "Use True or False."),
 }
 

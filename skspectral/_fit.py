@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from skspectral._scaling import (
@@ -32,7 +33,7 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray or CSR matrix of shape (n, d)
+    X : ndarray, Selection or CSR matrix of shape (n, d)
     y : ndarray
         Float64 of shape (n, o), or class indices of shape (n, 1).
     weight : ndarray of shape (n,), float64, or None
@@ -44,10 +45,22 @@ class Table:
     weight: np.ndarray | None = None
 
 
+class Selection:
+    """Some rows of a dense table, which are copied only block by block."""
+
+    def __init__(self, table: Any, index: np.ndarray) -> None:
+        self.table, self.index = table, index
+        self.shape = (len(index), table.shape[1])
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self.table[self.index[rows]]
+
+
 def take_rows(table: Table, index: np.ndarray) -> Table:
     """The given rows."""
+    X = table.X[index] if sparse.issparse(table.X) else Selection(table.X, index)
     weight = None if table.weight is None else table.weight[index]
-    return Table(table.X[index], table.y[index], weight)
+    return Table(X, table.y[index], weight)
 
 
 def split_off(
@@ -102,7 +115,7 @@ def as_target(
 ) -> torch.Tensor:
     """Targets the engine learns: standardised numbers, or class indices."""
     if y.dtype.kind == "i":
-        return torch.tensor(y, dtype=torch.int64, device=device)
+        return torch.from_numpy(y).to(device)
     return standardized_tensor(y, columns, dtype, device)
 
 

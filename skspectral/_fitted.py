@@ -14,11 +14,13 @@ from skspectral._relevance import (
     input_relevance,
 )
 from skspectral._runs import layer_rules
+from skspectral._scaling import row_blocks
 from skspectral._state import NetworkState
 
 __all__ = ["FittedSpectralMLP"]
 
-PREDICT_ROWS = 8192  # rows that are float64 at a time
+FEW_NUMBERS = 10_000  # of X: more are checked by scikit-learn, which is fast enough
+PREDICT_ROWS = 8192  # rows that are float64 at a time, fewer in wide networks
 
 
 class FittedSpectralMLP(BaseEstimator):
@@ -170,10 +172,13 @@ class FittedSpectralMLP(BaseEstimator):
 
         Parameters
         ----------
-        X, y : array-like, default=None
-            Rows to refit on. Only needed, and only used, with ``refit=True``.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Rows to fold on, with ``merge="fold"``, and to refit on, with
+            ``refit=True``; not used without these. Those of fit, as a rule.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their targets, for ``refit=True``.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights for refitting.
+            Weights of the rows.
         threshold : "gap" or float in [0, 1), default="gap"
             ``"gap"`` cuts each layer at the widest gap of its sorted relevance, if that
             spans two decades, else at 1e-6 of the largest. A number keeps the nodes
@@ -185,9 +190,14 @@ class FittedSpectralMLP(BaseEstimator):
         relevance : {"R", "path"}, default="R"
             ``"R"``: gated norm of a node. ``"path"``: norm of its incoming times norm
             of its outgoing weights.
-        merge : bool, default=True
-            Also merge ReLU nodes that are parallel (see
-            :func:`skspectral.nn.merge_parallel_nodes`).
+        merge : bool or "fold", default=True
+            Which nodes of a ReLU network become one. True: those that point the same
+            way (see :func:`skspectral.nn.merge_parallel_nodes`), which changes next to
+            nothing. ``"fold"``: all on one hyperplane, whichever way they point (see
+            :func:`skspectral.nn.fold_nodes`), and linear functions as few nodes as can
+            be; the outputs on X change by up to 0.1 % of their variance, of more than
+            20,000 rows on these many, evenly spaced. Fewer nodes for the same
+            function; refitting returns what it cost. False: none.
         refit : bool, default=False
             Train the survivors on, without penalty, for a quarter of the epochs.
 
@@ -202,7 +212,8 @@ class FittedSpectralMLP(BaseEstimator):
         Raises
         ------
         ValueError
-            For a cut outside its rule, or ``gate="both"``, which defines no core.
+            For a cut or a `merge` outside its rule, ``gate="both"``, which defines no
+            core, or rows that are missing.
 
         References
         ----------
@@ -223,16 +234,23 @@ class FittedSpectralMLP(BaseEstimator):
         )
         return pruned
 
-    def _outputs(self, X) -> np.ndarray:
-        """Outputs of the network for raw rows, (n, o), float64."""
-        outputs = self._propagate(X)
-        return outputs * self._y_columns.scale + self._y_columns.mean
+    def _outputs(self, X, finish=lambda outputs: outputs) -> np.ndarray:
+        """Outputs for raw rows, (n, o), float64, or what `finish` makes of them.
+
+        `finish` sees a block of rows at a time, so that of many classes only the most
+        probable one is kept for all rows.
+        """
+
+        def scaled_back(outputs):
+            return finish(outputs * self._y_columns.scale + self._y_columns.mean)
+
+        return self._propagate(X, scaled_back)
 
     def _hidden(self, X) -> np.ndarray:
         """Activations of the last hidden layer for raw rows, (n, nodes), float64."""
-        return self._propagate(X, hidden=True)
+        return self._propagate(X, lambda a: a, hidden=True)
 
-    def _propagate(self, X, *, hidden=False) -> np.ndarray:
+    def _propagate(self, X, finish, *, hidden=False) -> np.ndarray:
         check_is_fitted(self)
         if not self._is_valid(X):
             X = validate_data(
@@ -244,13 +262,21 @@ class FittedSpectralMLP(BaseEstimator):
             )
         if hasattr(X, "tocsr"):
             X = X.tocsr()
-        state, x, parts = self._state(), self._x_columns, []
-        for start in range(0, X.shape[0], PREDICT_ROWS):
-            part = X[start : start + PREDICT_ROWS]
+        state, x = self._state(), self._x_columns
+        n_rows, out = X.shape[0], np.empty(0)
+        for rows in row_blocks(n_rows, max(state.sizes), PREDICT_ROWS):
+            part = X[rows]
             part = part.toarray() if hasattr(part, "toarray") else part
-            part = (part.astype(np.float64) - x.mean) / x.scale
-            parts.append(state.propagate(part, hidden=hidden))
-        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+            part = part.astype(np.float64)
+            part -= x.mean
+            part /= x.scale
+            values = finish(state.propagate(part, hidden=hidden))
+            if rows.start == 0:
+                # One array, not a list of blocks: kept between the large buffers of
+                # the network they would split the memory these need again.
+                out = np.empty((n_rows, *values.shape[1:]), values.dtype)
+            out[rows] = values
+        return out
 
     def _is_valid(self, X) -> bool:
         """Whether validate_data would return X as it is, without a word.
@@ -259,6 +285,7 @@ class FittedSpectralMLP(BaseEstimator):
         """
         return (
             type(X) is np.ndarray
+            and X.size <= FEW_NUMBERS
             and X.dtype in (np.float64, np.float32)
             and X.ndim == 2
             and len(X) > 0

@@ -6,9 +6,10 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from sklearn.base import clone
 
-from skspectral._reading import read_table
+from skspectral._reading import read_rows, read_table
 from skspectral._relevance import (
     Core,
     cut_relative,
@@ -21,15 +22,36 @@ from skspectral._runs import Schedule
 from skspectral._state import NetworkState
 from skspectral._together import Data, train_together
 from skspectral.nn import SpectralMLP, remove_nodes
+from skspectral.nn._folding import fold_and_tell
 from skspectral.nn._surgery import merge_and_tell
 
-__all__ = ["NO_CORE", "check_cut", "find_core", "number_of_nodes", "prune_estimator"]
+__all__ = [
+    "MERGE",
+    "NO_CORE",
+    "check_cut",
+    "find_core",
+    "is_merge",
+    "number_of_nodes",
+    "prune_estimator",
+]
 
 RELEVANCES = {"R": hidden_relevance, "path": path_relevance}
 NO_CORE = (
     "a core needs a gate of one eigenvalue per node; got gate='both', where "
     "the gate is a difference. Fit with gate='out' or gate='in'."
 )
+MERGE = (
+    "True, False or 'fold'",
+    "True merges nodes that point the same way, 'fold' all on one hyperplane.",
+)
+FOLD_ROWS = 20_000  # of more rows these many, evenly spaced, say what a network does
+
+
+def is_merge(value) -> bool:
+    """Whether the parameter `merge` keeps its rule."""
+    return isinstance(value, (bool, np.bool_)) or (
+        isinstance(value, str) and value == "fold"
+    )
 
 
 def check_cut(
@@ -119,12 +141,21 @@ def prune_estimator(
     -------
     pruned : estimator
     nodes : list of ndarray of int, one per hidden layer
-        Where the nodes of `pruned` were before; of merged ones the representative.
+        Where the nodes of `pruned` were before; of merged ones the representative, of
+        one that carries a linear function a node that was folded into it.
     """
     if refit and (X is None or y is None):
         raise ValueError(
             "refit=True needs the rows to refit on; got prune(refit=True) without X "
             "and y. Call prune(X, y, refit=True)."
+        )
+    if not is_merge(merge):
+        raise ValueError(f"`merge` must be {MERGE[0]}; got merge={merge!r}. {MERGE[1]}")
+    if isinstance(merge, str) and X is None:
+        raise ValueError(
+            "merge='fold' needs rows that the network is to keep its function on; got "
+            "prune(merge='fold') without X. Call prune(X, merge='fold') with the rows "
+            "of fit, or pass merge=True, which needs none."
         )
     network = estimator._network()
     core = find_core(network, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
@@ -137,7 +168,11 @@ def prune_estimator(
     small = remove_nodes(network, core.masks)
     nodes = [np.flatnonzero(mask.numpy()) for mask in core.masks]
     if merge:
-        small, stands = merge_and_tell(small)
+        if isinstance(merge, str):
+            rows, weight = _rows_to_fold_on(estimator, X, sample_weight)
+            small, stands = fold_and_tell(small, rows, weight=weight)
+        else:
+            small, stands = merge_and_tell(small)
         nodes = [n[mask.numpy()] for n, mask in zip(nodes, stands, strict=True)]
     nothing = small.sizes == network.sizes
     if n_nodes is None and (nothing or core.forming):
@@ -157,6 +192,18 @@ def prune_estimator(
     if refit:
         _refit(pruned, X, y, sample_weight)
     return pruned, nodes
+
+
+def _rows_to_fold_on(estimator, X, sample_weight):
+    """Rows in the units of the network, and their weights, as tensors."""
+    X, weight = read_rows(estimator, X, sample_weight)
+    if X.shape[0] > FOLD_ROWS:
+        rows = np.linspace(0, X.shape[0] - 1, FOLD_ROWS).round().astype(int)
+        X, weight = X[rows], None if weight is None else weight[rows]
+    X = X.toarray() if hasattr(X, "toarray") else X
+    columns = estimator._x_columns
+    x = torch.tensor((X.astype(np.float64) - columns.mean) / columns.scale)
+    return x, None if weight is None else torch.tensor(weight)
 
 
 def _refit(estimator, X, y, sample_weight) -> None:

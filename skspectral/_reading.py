@@ -5,7 +5,7 @@ from sklearn.utils.validation import validate_data
 
 from skspectral._fit import Table, take_rows
 
-__all__ = ["check_weight", "read_table", "read_watched"]
+__all__ = ["check_weight", "read_rows", "read_table", "read_watched"]
 
 
 def read_table(estimator, X, y, sample_weight, *, reset: bool, first: bool = True):
@@ -24,6 +24,23 @@ def read_table(estimator, X, y, sample_weight, *, reset: bool, first: bool = Tru
         # the validation split, not in a minibatch.
         table = take_rows(table, np.flatnonzero(weight))
     return table
+
+
+def read_rows(estimator, X, sample_weight):
+    """Checked rows of positive weight, dense or CSR, and their weights or None."""
+    X = validate_data(
+        estimator,
+        X,
+        reset=False,
+        accept_sparse=["csr", "csc"],
+        dtype=[np.float64, np.float32],
+    )
+    X = X.tocsr() if hasattr(X, "tocsr") else X
+    weight = check_weight(sample_weight, X.shape[0])
+    if weight is not None and not weight.all():
+        rows = np.flatnonzero(weight)
+        X, weight = X[rows], weight[rows]
+    return X, weight
 
 
 def read_watched(estimator, X, y, sample_weight):

@@ -52,6 +52,9 @@ class Schedule:
         None never stops. The watched loss is that of the validation rows, where there
         are any; then the best parameters are restored, and, if the schedule decays,
         the rate falls from where it was to zero before the run ends.
+    shrink : bool
+        Whether nodes leave the running network that no longer matter to it: see
+        :mod:`skspectral._shrink`.
     """
 
     n_epochs: int = 200
@@ -60,6 +63,7 @@ class Schedule:
     shuffle: bool = True
     tol: float = 1e-4
     patience: int | None = None
+    shrink: bool = True
 
 
 @dataclass(frozen=True)

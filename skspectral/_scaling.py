@@ -1,5 +1,6 @@
 """Weighted means and scales of columns, in float64, mergeable over chunks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,9 +9,16 @@ import torch
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-__all__ = ["Columns", "column_statistics", "neutral", "standardized_tensor"]
+__all__ = [
+    "Columns",
+    "column_statistics",
+    "neutral",
+    "row_blocks",
+    "standardized_tensor",
+]
 
-CHUNK_ROWS = 2**15  # rows that are float64 at a time
+BLOCK_ROWS = 2**15  # rows that are float64 at a time
+BLOCK_NUMBERS = 2**22  # and numbers: 32 MB, where rows are wide
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ def neutral(n_columns: int) -> Columns:
 def column_statistics(table, weight: np.ndarray | None) -> Columns:
     """Statistics of a dense or sparse table of shape (n, d), in float64.
 
-    Two passes over chunks of rows, so that a column like a timestamp loses nothing and
+    Two passes over blocks of rows, so that a column like a timestamp loses nothing and
     no float64 copy of the table is made.
     """
     n_rows = table.shape[0]
@@ -77,29 +85,46 @@ def column_statistics(table, weight: np.ndarray | None) -> Columns:
         mean, variance = mean_variance_axis(table, axis=0, weights=weights)
         return Columns(mass, mean, np.maximum(variance, 0.0))
     mean = np.zeros(table.shape[1])
-    for rows, w in _chunks(n_rows, weight):
+    for rows, w in _weighted_blocks(table.shape, weight):
         part = table[rows].astype(np.float64)
         mean += part.sum(0) / mass if w is None else w @ part / mass
     variance = np.zeros(table.shape[1])
     with np.errstate(over="ignore"):
-        for rows, w in _chunks(n_rows, weight):
+        for rows, w in _weighted_blocks(table.shape, weight):
             part = table[rows].astype(np.float64)
             part -= mean
             part *= part
             variance += part.sum(0) / mass if w is None else w @ part / mass
     if not np.isfinite(variance).all():
         column = int(np.argmin(np.isfinite(variance)))
+        blocks = row_blocks(*table.shape)
+        largest = max(np.abs(table[rows][:, column]).max() for rows in blocks)
         raise ValueError(
             "the variance of every column must be finite in float64; column "
-            f"{column} has values up to {np.abs(table[:, column]).max():.3g}. Rescale "
-            "it, or take its logarithm."
+            f"{column} has values up to {largest:.3g}. Rescale it, "
+            " or take its logarithm."
         )
     return Columns(mass, mean, variance)
 
 
-def _chunks(n_rows: int, weight: np.ndarray | None = None):
-    for start in range(0, n_rows, CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
+def row_blocks(n_rows: int, width: int, most: int | None = None) -> Iterator[slice]:
+    """Rows in blocks of a bounded size.
+
+    Parameters
+    ----------
+    n_rows : int
+    width : int
+        Numbers that are float64 for each row.
+    most : int, default=BLOCK_ROWS
+        Rows of a block; fewer where they are wide.
+    """
+    size = max(1, min(most or BLOCK_ROWS, BLOCK_NUMBERS // width))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def _weighted_blocks(shape: tuple[int, int], weight: np.ndarray | None):
+    for rows in row_blocks(*shape):
         yield rows, None if weight is None else weight[rows]
 
 
@@ -114,7 +139,7 @@ def standardized_tensor(
     if out is None:
         out = torch.empty(table.shape, dtype=dtype, device=device)
     mean, scale = columns.mean, columns.scale
-    for rows, _ in _chunks(table.shape[0]):
+    for rows in row_blocks(*table.shape):
         part = table[rows].astype(np.float64)
         part -= mean
         part /= scale

@@ -1,4 +1,4 @@
-"""One training step of K networks: closed-form gradients and Adam, all in place.
+"""One training step of K networks: gradients in closed form, all in place.
 
 The hot path of the package. Every buffer is allocated once; a step is some twenty calls
 of torch kernels and nothing else. Weights are kept as ``(in, out)``, the transpose of
@@ -12,7 +12,6 @@ its members, but where a layer has one output; there the members are multiplied 
 one.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,13 +19,11 @@ import torch
 from torch import Tensor
 
 from skspectral._objective import Loss
-from skspectral._runs import LayerRule
-from skspectral.nn import SpectralMLP
+from skspectral._packed import Parameters
 
-__all__ = ["Adam", "Batch", "Parameters", "Step"]
+__all__ = ["Batch", "Step"]
 
 aten = torch.ops.aten
-ALIGNMENT = 64  # numbers; the widest loops of torch's kernels take that many at once
 
 
 class Activation(NamedTuple):
@@ -57,125 +54,6 @@ ACTIVATIONS = {
         in_place=False,
     ),
 }
-
-
-class Parameters:
-    """Parameters of K networks as one matrix, a row per network.
-
-    Attributes
-    ----------
-    trained : Tensor of shape (K, P)
-        What the optimiser moves, layer after layer: phi (in, out), the eigenvalues,
-        the bias. ``-lambda_out`` stands for ``lambda_out``, so that a gate is a factor
-        of its weights; the penalty and Adam do not mind the sign.
-    alphas : Tensor of shape (K, P)
-        Strength of each trained parameter's penalty.
-    decay : Tensor of shape (K, P)
-        Twice that: d(alpha p^2) = 2 alpha p dp.
-    """
-
-    NAMES = ("phi", "lambda_in", "lambda_out", "bias")
-
-    def __init__(self, network: SpectralMLP, rules: Sequence[LayerRule]) -> None:
-        self.network = network
-        self.rules = rules
-        like = network.layers[0].phi
-        self.n_runs = like.shape[0]
-        self.flipped = [
-            (layer.out_features > 1 or self.n_runs > 1)
-            and layer.out_features < layer.in_features
-            for layer in network.layers
-        ]
-        self.slots: dict[tuple[int, str], slice] = {}  # where the trained ones live
-        self.frozen: dict[tuple[int, str], Tensor] = {}
-        values, alphas = [], []
-        start = 0
-        for index, rule in enumerate(rules):
-            trained = {
-                "phi": (rule.phi, rule.alpha_phi),
-                "lambda_in": (
-                    rule.lambda_ and rule.gate in ("in", "both"),
-                    rule.alpha_lambda,
-                ),
-                "lambda_out": (
-                    rule.lambda_ and rule.gate in ("out", "both"),
-                    rule.alpha_lambda,
-                ),
-                "bias": (rule.bias, 0.0),
-            }
-            for name in self.NAMES:
-                value = self._from_module(index, name)
-                if value is None:
-                    continue
-                is_trained, alpha = trained[name]
-                if not is_trained:
-                    self.frozen[index, name] = value.clone()
-                    continue
-                flat = value.reshape(self.n_runs, -1)
-                self.slots[index, name] = slice(start, start + flat.shape[1])
-                start += flat.shape[1]
-                values.append(flat)
-                strength = torch.as_tensor(alpha, dtype=like.dtype, device=like.device)
-                alphas.append(strength.reshape(-1, 1).expand_as(flat))
-        # Rows of whole vector registers: what a kernel does to a remainder may round
-        # differently, and would let a run feel its place in the batch.
-        rest = like.new_zeros(self.n_runs, -start % ALIGNMENT)
-        self.trained = torch.cat([*values, rest], 1)
-        self.alphas = torch.cat([*alphas, rest], 1)
-        self.decay = 2 * self.alphas
-
-    def _from_module(self, index: int, name: str) -> Tensor | None:
-        value = getattr(self.network.layers[index], name)
-        if value is None:
-            return None
-        value = value.detach()
-        if name == "phi" and not self.flipped[index]:
-            return value.mT
-        return -value if name == "lambda_out" else value
-
-    def view(self, matrix: Tensor, index: int, name: str) -> Tensor | None:
-        """Slot of one parameter in a (K, P) matrix, without the axis where K is 1.
-
-        That of phi is (*K, in, out) whichever way it is kept.
-        """
-        slot = self.slots.get((index, name))
-        if slot is None:
-            return None
-        flat = matrix[0, slot] if self.n_runs == 1 else matrix[:, slot]
-        if name != "phi":
-            return flat
-        layer = self.network.layers[index]
-        shape = (layer.in_features, layer.out_features)
-        if self.flipped[index]:
-            return flat.unflatten(-1, shape[::-1]).mT
-        return flat.unflatten(-1, shape)
-
-    def value(self, index: int, name: str) -> Tensor | None:
-        """Parameter of one layer, trained or frozen; None if it has none."""
-        view = self.view(self.trained, index, name)
-        if view is not None:
-            return view
-        frozen = self.frozen.get((index, name))
-        if frozen is None:
-            return None
-        if name == "phi" and self.flipped[index]:
-            frozen = frozen.mT
-        return frozen[0] if self.n_runs == 1 else frozen
-
-    @torch.no_grad()
-    def write_back(self, rows: Sequence[int], network: SpectralMLP) -> None:
-        """Copy the trained parameters into the given rows of `network`."""
-        target = torch.as_tensor(rows, device=self.trained.device)
-        for (index, name), slot in self.slots.items():
-            parameter = getattr(network.layers[index], name)
-            value = self.trained[:, slot]
-            if name == "phi":
-                n_out, n_in = parameter.shape[-2:]
-                if self.flipped[index]:
-                    value = value.unflatten(1, (n_out, n_in))
-                else:
-                    value = value.unflatten(1, (n_in, n_out)).mT
-            parameter[target] = -value if name == "lambda_out" else value
 
 
 class Batch(NamedTuple):
@@ -300,11 +178,10 @@ class Step:
         self.parameters = parameters
         self.loss = loss
         self.gradient = torch.zeros_like(parameters.trained)
-        network = parameters.network
-        self.activation = ACTIVATIONS[network.activation]
+        self.activation = ACTIVATIONS[parameters.activation]
         self.layers = [
             _Layer(parameters, self.gradient, index)
-            for index in range(len(network.layers))
+            for index in range(len(parameters.rules))
         ]
         self.gated = [layer for layer in self.layers if layer.gate_kind is not None]
         self.single = parameters.n_runs == 1
@@ -375,74 +252,30 @@ class Step:
         layers[0].gradients(self.matmul, batch.x, batch.d[0], batch.ones)
         self.gradient.addcmul_(self.parameters.trained, self.parameters.decay)
 
-    def forward(self, x: Tensor, run: int) -> Tensor:
-        """Outputs of one of the networks: (n, in) -> (n, o), allocated anew."""
+    def affine(self, run: int) -> list[tuple[Tensor, Tensor | None]]:
+        """Weight (in, out) and bias (1, out) of each layer of one of the networks."""
         for layer in self.gated:
             layer.refresh()
-        for index, layer in enumerate(self.layers):
-            weight = layer.weight if self.single else layer.weight[run]
+        return [
+            (
+                layer.weight if self.single else layer.weight[run],
+                layer.bias if self.single or layer.bias is None else layer.bias[run],
+            )
+            for layer in self.layers
+        ]
+
+    def forward(self, x: Tensor, run: int) -> Tensor:
+        """Outputs of one of the networks: (n, in) -> (n, o), allocated anew."""
+        *hidden, (last, last_bias) = self.affine(run)
+        for weight, bias in hidden:
             x = x @ weight
-            if layer.bias is not None:
-                x += layer.bias if self.single else layer.bias[run]
-            if index < len(self.layers) - 1:
-                a = x if self.activation.in_place else torch.empty_like(x)
-                self.activation.forward(x, a)
-                x = a
-        return x
-
-
-class Adam:
-    """Adam over a matrix of parameters, a row per network; torch's formula.
-
-    The penalty is in the gradient ("coupled"), as in the papers: not AdamW.
-    """
-
-    BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # the defaults everywhere
-
-    def __init__(self, parameters: Tensor) -> None:
-        self.parameters = parameters
-        self.mean = torch.zeros_like(parameters)
-        self.square = torch.zeros_like(parameters)
-        self.scratch = torch.empty_like(parameters)
-        self.t = 0
-
-    def step(self, gradient: Tensor, rate: float | Tensor) -> None:
-        """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
-        self.t += 1
-        bias2 = math.sqrt(1 - self.BETA2**self.t)
-        scale = -bias2 / (1 - self.BETA1**self.t)
-        mean, square, scratch = self.mean, self.square, self.scratch
-        mean.lerp_(gradient, 1 - self.BETA1)
-        square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
-        torch.sqrt(square, out=scratch).add_(self.EPS * bias2)
-        if isinstance(rate, float):
-            self.parameters.addcdiv_(mean, scratch, value=scale * rate)
-        else:  # the same operations in the same order
-            torch.div(mean * (scale * rate).to(mean), scratch, out=scratch)
-            self.parameters.add_(scratch)
-
-    def on(self, parameters: Tensor) -> "Adam":
-        """The same state, moving these parameters."""
-        other = Adam(parameters)
-        other.resume(self, list(range(len(parameters))))
-        return other
-
-    def resume(self, other: "Adam", rows: Sequence[int]) -> None:
-        """Take over the state of the given rows of `other`."""
-        self.mean.copy_(other.mean[rows])
-        self.square.copy_(other.square[rows])
-        self.t = other.t
-
-    def flush(self) -> None:
-        """Set to zero what has become so small that its square would be denormal.
-
-        The penalty drives dead weights down for ever, and arithmetic on denormal
-        numbers is many times slower.
-        """
-        tiny = torch.finfo(self.parameters.dtype).tiny
-        for tensor in (self.parameters, self.mean):
-            tensor.mul_(tensor.abs() >= math.sqrt(tiny))
-        self.square.mul_(self.square >= tiny / 1e-6)
+            if bias is not None:
+                x += bias
+            a = x if self.activation.in_place else torch.empty_like(x)
+            self.activation.forward(x, a)
+            x = a
+        x = x @ last
+        return x if last_bias is None else x.add_(last_bias)
 
 
 def _row(vector: Tensor | None) -> Tensor | None:

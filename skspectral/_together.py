@@ -15,14 +15,16 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from skspectral._adam import Adam
+from skspectral._crew import AfterStep
 from skspectral._fit import Table, as_target
 from skspectral._objective import LOSSES
 from skspectral._rows import DenseRows, Rows, SparseRows, StackedRows
 from skspectral._runs import LayerRule, Runs, Schedule
 from skspectral._scaling import Columns, standardized_tensor
 from skspectral._state import NetworkState
-from skspectral._step import Adam
-from skspectral._train import AfterStep, Epoch, History, Task, train
+from skspectral._task import Epoch, History, Task
+from skspectral._train import train
 from skspectral.nn import SpectralMLP
 
 __all__ = ["Data", "Plan", "RunEpoch", "runs_at_once", "train_together"]

@@ -8,38 +8,50 @@ import pytest
 import skspectral
 
 ROOT = Path(skspectral.__file__).parent
-ENGINE = {"nn", "_objective", "_runs", "_rows", "_step", "_batches", "_train"}
+ENGINE = {
+    *("nn", "_objective", "_runs", "_rows", "_adam", "_packed", "_step", "_batches"),
+    *("_crew", "_shrink", "_task", "_group", "_train"),
+}
 MAY_IMPORT = {
     "nn": {"torch"},
     "_relevance": {"torch", "nn"},
     "_objective": {"torch"},
     "_runs": {"torch"},
     "_rows": {"torch"},
-    "_step": {"torch", "nn", "_objective", "_runs"},
+    "_adam": {"torch"},
+    "_packed": {"torch", "nn", "_runs"},
+    "_step": {"torch", "_objective", "_packed"},
     "_batches": {"torch", "_rows", "_runs", "_step"},
+    "_crew": {
+        *("torch", "nn", "_adam", "_batches", "_objective", "_packed", "_rows"),
+        *("_runs", "_step"),
+    },
+    "_shrink": {"torch", "nn", "_crew", "_objective", "_rows", "_step"},
+    "_task": {"torch", "_adam", "_objective", "_rows"},
+    "_group": {"torch", *ENGINE - {"_group", "_train"}},
     "_train": {"torch", *ENGINE - {"_train"}},
     "_scaling": {"numpy", "scipy", "sklearn", "torch"},
     "_state": {"numpy", "torch", "nn", "_scaling"},
     "_parameters": {"numpy"},
-    "_fit": {"numpy", "sklearn", "torch", "_scaling"},
+    "_fit": {"numpy", "scipy", "sklearn", "torch", "_scaling"},
     "_together": {
         *("numpy", "scipy", "torch", "nn", "_fit", "_scaling", "_state"),
-        *ENGINE - {"_batches"},
+        *ENGINE - {"_batches", "_group", "_packed", "_shrink", "_step"},
     },
     "_reading": {"numpy", "sklearn", "_fit"},
     "_callbacks": {"sklearn", "_together"},
     "_export": {"numpy", "sklearn", "torch", "nn"},
     "_pruning": {
-        *("numpy", "sklearn", "nn", "_reading", "_relevance", "_runs", "_state"),
-        "_together",
+        *("numpy", "sklearn", "torch", "nn", "_reading", "_relevance", "_runs"),
+        *("_state", "_together"),
     },
     "_fitted": {
         *("numpy", "sklearn", "torch", "nn", "_export", "_pruning", "_relevance"),
-        *("_runs", "_state"),
+        *("_runs", "_scaling", "_state"),
     },
     "_base": {
         *("numpy", "sklearn", "torch", "_callbacks", "_fit", "_fitted", "_parameters"),
-        *("_reading", "_runs", "_scaling", "_state", "_step", "_together", "_train"),
+        *("_reading", "_adam", "_runs", "_scaling", "_state", "_task", "_together"),
     },
     "_estimator": {"numpy", "scipy", "sklearn", "_base", "_export"},
     "_candidates": {
@@ -74,7 +86,8 @@ MAY_IMPORT = {
 }
 STANDARD = {
     *("collections", "contextlib", "copy", "dataclasses", "html", "inspect"),
-    *("functools", "itertools", "math", "numbers", "time", "typing", "warnings"),
+    *("functools", "itertools", "math", "numbers", "operator", "reprlib", "time"),
+    *("typing", "warnings"),
 }
 
 

@@ -690,7 +690,7 @@ GOOD = SpectralMLPRegressor(**QUICK)
         (GOOD, {"cv": "five"}, "got cv='five'"),
         (GOOD, {"cv": 2.5}, "got cv=2.5"),
         (GOOD, {"scoring": ["r2", "max_error"]}, "`scoring` must be .*single number"),
-        (GOOD, {"merge": 1}, "`merge` must be True or False; got merge=1"),
+        (GOOD, {"merge": 1}, "`merge` must be True, False or 'fold'; got merge=1"),
         (GOOD, {"refit": "yes"}, "`refit` must be True or False; got refit='yes'"),
     ],
 )

@@ -123,25 +123,15 @@ def test_the_laws_are_told_apart(students):
         assert (np.abs(best - truth) < 4 * error).all()
 
 
-def test_folding_finds_the_kinks_of_a_network_written_otherwise(students):
-    signs = importlib.import_module("reproduce_signs")
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(4000, 5))
-    teacher = rng.normal(size=(4, 5))
-    plain = np.maximum(x @ teacher.T, 0).sum(1)
-    # The same function: one node reversed, one in both directions, two linear nodes.
-    line = teacher[1] + 0.3 * teacher[2]
-    w = np.array(
-        [
-            *(teacher[0], -teacher[1], 0.7 * teacher[2], -0.3 * teacher[2], teacher[3]),
-            *(0.4 * line, 0.6 * line),
-        ]
-    )
-    b = np.array([0, 0, 0, 0, 0, 50.0, 50.0])
-    written = np.maximum(x @ w.T + b, 0).sum(1)
-    np.testing.assert_allclose(written - written.mean(), plain - plain.mean())
-    kinks, left, n_linear = signs.kinks_and_line(w, b, np.ones(7), x)
-    assert (len(kinks), n_linear) == (4, 2)
-    reversed_ = signs.best_signs(kinks, left)
-    left = left + kinks[reversed_].sum(0)
-    np.testing.assert_allclose(left[:-1], 0, atol=1e-9)
+def test_a_student_is_measured_after_folding(students, monkeypatch):
+    monkeypatch.setattr(students, "N_ROWS", 1000)
+    X, y, _ = make_teacher_student(2000, 5, n_teacher_nodes=3, random_state=0)
+    model = SpectralMLPRegressor(hidden_layer_sizes=12, random_state=0)
+    student = model.fit(X[:1000], y[:1000]).to_torch()
+    found = students.measure_folded(student, X, y, 3)
+    small = model.prune(X[:1000], merge="fold")
+    assert (found["folded"],) == small.hidden_layer_sizes
+    assert found["kept folded"][-1] == found["folded"]
+    error = np.mean((small.predict(X[1000:]) - y[1000:]) ** 2) / np.var(y[1000:])
+    np.testing.assert_allclose(found["error folded"], error, rtol=1e-2)
+    assert found["error refitted"] < 0.01 * found["error folded"]

@@ -9,8 +9,8 @@ from skspectral._scaling import column_statistics, neutral
 
 
 @pytest.fixture(autouse=True)
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(_scaling, "CHUNK_ROWS", 7)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(_scaling, "BLOCK_ROWS", 7)
 
 
 @pytest.fixture

@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+import skspectral._adam
+from skspectral._adam import Adam
 from skspectral._objective import LOSSES
+from skspectral._packed import Parameters
 from skspectral._runs import LayerRule
-from skspectral._step import Adam, Batch, Parameters, Step
+from skspectral._step import Batch, Step
 from skspectral.nn import SpectralMLP
 from skspectral.nn._mlp import ACTIVATIONS
 
@@ -151,8 +154,18 @@ def test_what_is_frozen_has_no_gradient_and_the_rest_has_its_own(
         torch.testing.assert_close(value, expected)
 
 
+@pytest.fixture(params=[False, True], ids=["formula", "fused"])
+def fused(request, monkeypatch):
+    """Both ways to compute Adam: torch's kernel, and the formula it replaces."""
+    if request.param and skspectral._adam.FUSED is None:
+        pytest.skip("this torch has no fused Adam")
+    if not request.param:
+        monkeypatch.setattr(skspectral._adam, "FUSED", None)
+    return request.param
+
+
 @pytest.mark.parametrize("per_run", [False, True])
-def test_adam_is_torchs_with_coupled_decay(per_run, generator):
+def test_adam_is_torchs_with_coupled_decay(per_run, fused, generator):
     alpha, rate = 0.03, 0.01
     start = torch.randn(2, 5, generator=generator, dtype=DOUBLE)
     ours, theirs = start.clone(), start.clone().requires_grad_()
@@ -167,7 +180,20 @@ def test_adam_is_torchs_with_coupled_decay(per_run, generator):
     torch.testing.assert_close(ours, theirs.detach())
 
 
-def test_each_network_moves_at_its_own_rate():
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_a_row_of_adam_does_not_feel_the_others(dtype, fused, generator):
+    start = torch.randn(3, 192, generator=generator, dtype=dtype)
+    together, rates = start.clone(), torch.full((3, 1), 0.01, dtype=DOUBLE)
+    adam, each = Adam(together), [Adam(row.clone()[None]) for row in start]
+    for turn in range(20):
+        gradient = torch.randn(3, 192, generator=generator, dtype=dtype)
+        adam.step(gradient, 0.01 if turn % 2 else rates)
+        for row, own in zip(gradient, each, strict=True):
+            own.step(row[None], 0.01)
+    assert torch.equal(together, torch.cat([own.parameters for own in each]))
+
+
+def test_each_network_moves_at_its_own_rate(fused):
     parameters = torch.zeros(2, 3, dtype=DOUBLE)
     rates = torch.tensor([[0.1], [0.2]], dtype=DOUBLE)
     Adam(parameters).step(torch.ones(2, 3, dtype=DOUBLE), rates)
@@ -190,11 +216,11 @@ def test_parameters_go_into_the_network_and_back(generator):
     before = {k: v.clone() for k, v in network.state_dict().items()}
     rules = (LayerRule("out"), LayerRule(None, lambda_=False))
     parameters = Parameters(network, rules)
-    parameters.write_back([0, 1, 2], network)
+    parameters.write(parameters.trained, network)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
     parameters.trained.add_(1.0)
-    parameters.write_back([0, 1, 2], network)
+    parameters.write(parameters.trained, network)
     # -lambda_out is what was moved
     moved = network.layers[0].lambda_out.detach()
     torch.testing.assert_close(moved, before["layers.0.lambda_out"] - 1.0)

@@ -10,7 +10,8 @@ from skspectral._objective import CrossEntropy, Sigmoid, SquaredError
 from skspectral._rows import DenseRows
 from skspectral._runs import LayerRule, Runs, Schedule, layer_rules
 from skspectral._state import start_network
-from skspectral._train import Task, train
+from skspectral._task import Task
+from skspectral._train import train
 from skspectral.nn import SpectralMLP
 
 DOUBLE = torch.float64
@@ -351,3 +352,24 @@ def test_after_each_step_the_hook_is_called_and_may_move_parameters():
     assert [t for t, _ in calls] == list(range(1, 10))  # 3 epochs of 3 minibatches
     assert calls[0][1] > calls[-1][1]
     assert (network.layers[0].phi == 0.5).all()
+
+
+def test_callbacks_may_compute_gradients_of_their_own():
+    """The loop runs in inference mode; what it calls does not."""
+    seen = []
+
+    def on_epoch(epoch):
+        x = torch.ones(2, requires_grad=True)
+        (x**2).sum().backward()
+        seen.append(x.grad.tolist())
+        epoch.write_back()
+
+    g = torch.Generator().manual_seed(0)
+    X, y = (torch.randn(40, k, generator=g, dtype=DOUBLE) for k in (5, 1))
+    network = SpectralMLP((5, 7, 1), batch_shape=(1,), dtype=DOUBLE)
+    runs = table(weighted=False, schedule=Schedule(2, 8)).select([0])
+    task = Task(DenseRows(X), y, SquaredError)
+    train(network, task, runs, on_epoch=on_epoch)
+    assert seen == [[2.0, 2.0]] * 2
+    (network(X[None]) ** 2).mean().backward()  # the result is an ordinary network
+    assert network.layers[0].phi.grad is not None

@@ -1,6 +1,7 @@
 """Surgery: remove nodes of a network, or merge parallel ones, exactly.
 
-Both functions return a new network and leave the old one untouched.
+Both functions return a new network and leave the old one untouched. Nodes that point
+against each other are folded in `_folding`, which needs rows.
 """
 
 from collections.abc import Sequence
@@ -112,6 +113,10 @@ def merge_parallel_nodes(network: SpectralMLP, *, angle: float = 1e-3) -> Spectr
     SpectralMLP
         Unchanged, as a copy, for activations other than ``"relu"`` and ``"identity"``,
         whose outputs do not scale with their inputs.
+
+    See Also
+    --------
+    fold_nodes : Nodes on one hyperplane, whichever way they point; needs rows.
     """
     return merge_and_tell(network, angle=angle)[0]
 

@@ -1,0 +1,106 @@
+"""Adam, in place."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["Adam"]
+
+# One pass over memory instead of six. Private to torch, hence the formula beside it.
+FUSED = getattr(torch, "_fused_adam_", None)
+
+
+class Adam:
+    """Adam over a matrix of parameters, a row per network; torch's formula.
+
+    The penalty is in the gradient ("coupled"), as in the papers: not AdamW.
+    """
+
+    BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # the defaults everywhere
+
+    def __init__(self, parameters: Tensor) -> None:
+        self.parameters = parameters
+        self.mean = torch.zeros_like(parameters)
+        self.square = torch.zeros_like(parameters)
+        self.t = 0
+        self.count = torch.zeros(())  # t as the fused kernel wants it
+        self.fused = FUSED is not None and parameters.device.type == "cpu"
+        if not self.fused:
+            self.scratch = torch.empty_like(parameters)
+
+    def step(self, gradient: Tensor, rate: float | Tensor) -> None:
+        """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
+        self.t += 1
+        if not self.fused:
+            self._formula(gradient, rate)
+            return
+        self.count.fill_(self.t)
+        if isinstance(rate, float):
+            self._fused(self.parameters, gradient, self.mean, self.square, rate)
+        else:
+            rows = zip(self.parameters, gradient, self.mean, self.square, strict=True)
+            for row, own_rate in zip(rows, rate.flatten().tolist(), strict=True):
+                self._fused(*row, own_rate)
+
+    def _fused(
+        self,
+        parameters: Tensor,
+        gradient: Tensor,
+        mean: Tensor,
+        square: Tensor,
+        rate: float,
+    ) -> None:
+        assert FUSED is not None
+        FUSED(
+            [parameters],
+            [gradient],
+            [mean],
+            [square],
+            [],
+            [self.count],
+            lr=rate,
+            beta1=self.BETA1,
+            beta2=self.BETA2,
+            weight_decay=0.0,
+            eps=self.EPS,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _formula(self, gradient: Tensor, rate: float | Tensor) -> None:
+        bias2 = math.sqrt(1 - self.BETA2**self.t)
+        scale = -bias2 / (1 - self.BETA1**self.t)
+        mean, square, scratch = self.mean, self.square, self.scratch
+        mean.lerp_(gradient, 1 - self.BETA1)
+        square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
+        torch.sqrt(square, out=scratch).add_(self.EPS * bias2)
+        if isinstance(rate, float):
+            self.parameters.addcdiv_(mean, scratch, value=scale * rate)
+        else:  # the same operations in the same order
+            torch.div(mean * (scale * rate).to(mean), scratch, out=scratch)
+            self.parameters.add_(scratch)
+
+    def on(self, parameters: Tensor) -> "Adam":
+        """The same state, moving these parameters."""
+        other = Adam(parameters)
+        other.resume(self, list(range(len(parameters))))
+        return other
+
+    def resume(self, other: "Adam", rows: Sequence[int]) -> None:
+        """Take over the state of the given rows of `other`."""
+        self.mean.copy_(other.mean[rows])
+        self.square.copy_(other.square[rows])
+        self.t = other.t
+
+    def flush(self) -> None:
+        """Set to zero what has become so small that its square would be denormal.
+
+        The penalty drives dead weights down for ever, and arithmetic on denormal
+        numbers is many times slower.
+        """
+        tiny = torch.finfo(self.parameters.dtype).tiny
+        for tensor in (self.parameters, self.mean):
+            tensor.mul_(tensor.abs() >= math.sqrt(tiny))
+        self.square.mul_(self.square >= tiny / 1e-6)

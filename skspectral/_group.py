@@ -1,0 +1,325 @@
+"""From epoch to epoch: who trains on, who ends, who shrinks."""
+
+import math
+from operator import itemgetter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skspectral._adam import Adam
+from skspectral._crew import AfterStep, Crew, Rollcall, Stored, own_generators
+from skspectral._runs import Runs, Schedule
+from skspectral._shrink import LOOK_EVERY, Sample, remove, staying
+from skspectral._task import Epoch, History, OnEpoch, Task
+from skspectral.nn import SpectralMLP
+
+__all__ = ["Group"]
+
+EVALUATION_ROWS = 4096  # of the validation rows, at a time
+
+
+class _Stopping:
+    """Early stopping of one run: the best loss so far, and the fall of the rate."""
+
+    def __init__(self) -> None:
+        self.best = math.inf
+        self.since = 0  # epochs without an improvement by tol
+        self.anneal: tuple[int, int] | None = None  # first epoch, number of epochs
+
+    def watch(self, loss: float, tol: float) -> bool:
+        """Note the loss of an epoch; whether it is the best."""
+        self.since = 0 if loss < self.best - tol else self.since + 1
+        improved = loss < self.best
+        self.best = min(self.best, loss)
+        return improved
+
+
+class Group:
+    """Runs whose epochs have equally many steps: they go from epoch to epoch together.
+
+    Those of equal shape are a crew and share each step. Runs that end leave; runs that
+    lose nodes go over to a crew of their new shape.
+    """
+
+    n_batches = 0
+    after_step: AfterStep | None = None
+
+    def __init__(
+        self,
+        network: SpectralMLP,
+        task: Task,
+        table: Runs,
+        validation: Task | None,
+        histories: list[History],
+        index: list[Tensor],
+    ) -> None:
+        self.network, self.task, self.table = network, task, table
+        self.validation, self.histories = validation, histories
+        self.index = index
+        self.schedule: Schedule = table.schedule
+        self.weight = None if table.weight is None else table.weight.cpu()
+        if validation is not None:
+            watched = validation.index_of_runs(validation.weight, len(table))
+            self.watched_rows = watched
+
+    def admit(
+        self,
+        members: list[int],
+        generators: list[torch.Generator],
+        optimizer: Adam | None = None,
+    ) -> None:
+        """Begin with the given rows of the table."""
+        self.stopping = {k: _Stopping() for k in members}
+        widths = self.network.sizes[1:-1]
+        nodes = [torch.arange(width).expand(len(members), -1) for width in widths]
+        who = Rollcall(members, nodes, [generators[k] for k in members])
+        self.crews = [self._crew(who)]
+        if optimizer is not None:
+            (crew,) = self.crews
+            crew.optimizer = optimizer.on(crew.parameters.trained)
+
+    def _crew(self, who: Rollcall) -> Crew:
+        task = self.task
+        rows = task.rows, task.target, task.loss
+        return Crew(who, self.network, self.table, *rows, self.index, self.weight)
+
+    @property
+    def members(self) -> list[int]:
+        """Rows of the table that are still training."""
+        return sorted(k for crew in self.crews for k in crew.members)
+
+    def run(self, on_epoch: OnEpoch | None) -> bool:
+        """Train until every member has ended; False if interrupted."""
+        epoch = 0
+        looked = 0  # steps, at the last look for nodes to leave
+        try:
+            while self.crews and epoch < self.schedule.n_epochs:
+                losses = [
+                    crew.epoch(self._rates(crew, epoch), self.after_step)
+                    for crew in self.crews
+                ]
+                ended: dict[int, str] = {}
+                for crew, own in zip(self.crews, losses, strict=True):
+                    crew.completed.copy_(crew.parameters.trained)
+                    ended |= self._judge(crew, epoch, own)
+                if on_epoch is not None:
+                    told = Epoch(epoch, self.members, self.histories, self.write_back)
+                    with torch.inference_mode(False):
+                        stopped = on_epoch(told) or ()
+                    ended |= {k: "callback" for k in stopped if k not in ended}
+                self._leave(ended)
+                epoch += 1
+                steps = epoch * self.n_batches
+                if epoch < self.schedule.n_epochs and steps - looked >= LOOK_EVERY:
+                    looked = steps
+                    self._shrink(epoch)
+        except KeyboardInterrupt:
+            for crew in self.crews:
+                crew.parameters.trained.copy_(crew.completed)
+            self._leave(dict.fromkeys(self.members, "interrupted"))
+            return False
+        self._leave(dict.fromkeys(self.members, "max_iter"))
+        return True
+
+    def _rates(self, crew: Crew, epoch: int) -> list[float] | Tensor:
+        """Rate of each step of an epoch: numbers, or (n_batches, K, 1)."""
+        n_epochs = self.schedule.n_epochs
+        steps = torch.arange(self.n_batches, dtype=torch.float64)
+        t = epoch + steps / self.n_batches  # epochs
+        columns = []
+        for k in crew.members:
+            anneal = self.stopping[k].anneal
+            if anneal is None:
+                factor = self._decay(t / n_epochs)
+            else:
+                begin, length = anneal
+                height = self._decay(torch.tensor(begin / n_epochs))
+                factor = height * (1 - (t - begin) / length)
+            columns.append(float(self.table.learning_rate[k]) * factor)
+        if all(torch.equal(column, columns[0]) for column in columns):
+            return columns[0].tolist()
+        return torch.stack(columns, 1)[:, :, None].to(crew.step.gradient.device)
+
+    def _decay(self, t: Tensor) -> Tensor:
+        if self.schedule.decay == "linear":
+            return 1 - t
+        if self.schedule.decay == "cosine":
+            return 0.5 * (1 + torch.cos(math.pi * t))
+        return torch.ones_like(t)
+
+    def _judge(self, crew: Crew, epoch: int, losses: list[float]) -> dict[int, str]:
+        """Note the losses; who ends now, and why. Restores and anneals."""
+        schedule, watched = self.schedule, losses
+        if self.validation is not None:
+            watched = self._validation_losses(crew, self.validation)
+        ended: dict[int, str] = {}
+        improved, restore = [], []
+        for k, loss, seen in zip(crew.members, losses, watched, strict=True):
+            history, stopping = self.histories[k], self.stopping[k]
+            history.loss.append(loss)
+            if self.validation is not None:
+                history.validation_loss.append(seen)
+            better = enough = False
+            if not math.isfinite(loss):
+                ended[k] = "diverged"
+            elif stopping.anneal is not None:
+                if epoch + 1 >= sum(stopping.anneal):
+                    ended[k] = "patience"
+            elif schedule.patience is not None:
+                better = stopping.watch(seen, schedule.tol)
+                if better:
+                    history.best_epoch = epoch
+                enough = stopping.since >= schedule.patience
+                left = schedule.n_epochs - epoch - 1
+                if enough and (schedule.decay == "constant" or left == 0):
+                    ended[k] = "patience"
+                elif enough:
+                    stopping.anneal = (epoch + 1, min(epoch + 1, left))
+            improved.append(better)
+            restore.append(enough)
+        if self.validation is not None and schedule.patience is not None:
+            trained, best = crew.parameters.trained, crew.best
+            better_rows = torch.tensor(improved, device=trained.device)[:, None]
+            torch.where(better_rows, trained, best, out=best)
+            restored_rows = torch.tensor(restore, device=trained.device)[:, None]
+            trained.copy_(torch.where(restored_rows, best, trained))
+        return ended
+
+    def _validation_losses(self, crew: Crew, validation: Task) -> list[float]:
+        """Weighted mean loss of each member on its validation rows."""
+        like = crew.parameters.trained
+        losses = []
+        for m, k in enumerate(crew.members):
+            total, mass = 0.0, 0.0
+            for index in self.watched_rows[k].split(EVALUATION_ROWS):
+                on_device = index.to(like.device)
+                x = like.new_empty(len(index), validation.rows.n_columns)
+                validation.rows.take(on_device, x)
+                output = crew.step.forward(x, m)
+                rows = validation.loss.evaluate(output, validation.target[on_device])
+                rows = rows.double()
+                if validation.weight is not None:
+                    weight = validation.weight[k, index].to(rows)
+                    rows, mass = rows * weight, mass + float(weight.sum())
+                else:
+                    mass += len(index)
+                total += float(rows.sum())
+            losses.append(total / mass)
+        return losses
+
+    def _leave(self, ended: dict[int, str]) -> None:
+        """Members that ended write their parameters; the others close ranks."""
+        if not ended:
+            return
+        left = [crew for crew in self.crews if ended.keys() & set(crew.members)]
+        for crew in left:
+            for m, k in enumerate(crew.members):
+                if k in ended:
+                    self._conclude(crew, m, ended[k])
+        self._regroup(left, {k for crew in left for k in crew.members} - set(ended))
+
+    def _conclude(self, crew: Crew, m: int, why: str) -> None:
+        k = crew.members[m]
+        history = self.histories[k]
+        history.ended = why
+        # At a constant rate nothing anneals: the best is the result. At a falling
+        # one the end of the fall is, unless patience ended the run before.
+        if self.validation is None or history.best_epoch is None:
+            history.best_epoch = None
+        elif self.schedule.decay == "constant":
+            crew.parameters.trained[m] = crew.best[m]
+        elif self.stopping[k].anneal is None and why != "patience":
+            history.best_epoch = None
+        if len(self.table) == 1 and crew.parameters.sizes == self.network.sizes:
+            history.optimizer = crew.optimizer
+
+    def _shrink(self, epoch: int) -> None:
+        """Nodes that no longer matter leave."""
+        if not self.schedule.shrink:
+            return
+        stays: dict[int, list[Tensor]] = {}
+        for crew in self.crews:
+            for m, k in enumerate(crew.members):
+                if self._may_restore(k):
+                    continue
+                task, weight = self.task, self.weight
+                sample = Sample(
+                    task.rows,
+                    task.target,
+                    task.loss,
+                    self.index[k],
+                    None if weight is None else weight[k],
+                    self.schedule.batch_size,
+                )
+                places = staying(crew, m, sample)
+                if places is not None:
+                    stays[k] = places
+        if not stays:
+            return
+        shapes = {tuple(map(len, places)) for places in stays.values()}
+        moved = [
+            crew
+            for crew in self.crews
+            if stays.keys() & set(crew.members) or crew.parameters.sizes[1:-1] in shapes
+        ]
+        self._regroup(moved, {k for crew in moved for k in crew.members}, stays)
+        for k, places in stays.items():
+            self.histories[k].widths.append((epoch, tuple(map(len, places))))
+
+    def _may_restore(self, k: int) -> bool:
+        """Whether early stopping may yet go back to parameters of this run."""
+        watches = self.validation is not None and self.schedule.patience is not None
+        return watches and self.stopping[k].anneal is None
+
+    def _regroup(
+        self,
+        old: list[Crew],
+        members: set[int],
+        stays: dict[int, list[Tensor]] | None = None,
+    ) -> None:
+        """Dissolve some crews; `members` of them go on in crews of their shapes.
+
+        `stays` says which nodes stay, of the runs that lose some.
+        """
+        self.crews = [crew for crew in self.crews if crew not in old]
+        if not members:
+            for crew in old:
+                crew.parameters.write(crew.parameters.trained, self.network)
+            return
+        stored = Stored.like(self.network)
+        shapes: dict[tuple[int, ...], list[tuple[int, list[Tensor], Any]]] = {}
+        for crew in old:
+            crew.store(stored)
+            for m, k in enumerate(crew.members):
+                if k not in members:
+                    continue
+                nodes = [layer[m] for layer in crew.nodes]
+                if stays is not None and k in stays:
+                    nodes = self._remove(k, nodes, stays[k])
+                shape = tuple(map(len, nodes))
+                shapes.setdefault(shape, []).append((k, nodes, crew.generators[m]))
+        for runs in shapes.values():
+            runs.sort(key=itemgetter(0))
+            layers = [
+                torch.stack(layer)
+                for layer in zip(*(run[1] for run in runs), strict=True)
+            ]
+            generators = own_generators([run[2] for run in runs])
+            who = Rollcall([run[0] for run in runs], layers, generators)
+            crew = self._crew(who)
+            crew.resume(stored, old[0].optimizer.t)
+            self.crews.append(crew)
+
+    def _remove(self, k: int, nodes: list[Tensor], stay: list[Tensor]) -> list[Tensor]:
+        """Take nodes out of run k; those that stay, as places in the whole network."""
+        kept = [own[places.cpu()] for own, places in zip(nodes, stay, strict=True)]
+        for layer, (before, after) in enumerate(zip(nodes, kept, strict=True)):
+            gone = before[~torch.isin(before, after)]
+            remove(self.network, k, layer, gone.to(self.network.layers[0].phi.device))
+        return kept
+
+    def write_back(self) -> None:
+        """Copy the present parameters into the network."""
+        for crew in self.crews:
+            crew.parameters.write(crew.parameters.trained, self.network)

@@ -1,0 +1,257 @@
+"""Nodes leave a running network, and nothing else changes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import skspectral._group
+from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._objective import LOSSES, CrossEntropy, SquaredError
+from skspectral._packed import Parameters
+from skspectral._rows import DenseRows
+from skspectral._runs import LayerRule
+from skspectral._shrink import Sample, _look, _next_width, remove
+from skspectral._step import Step
+from skspectral._together import train_together
+from skspectral.datasets import make_teacher_student
+from skspectral.nn import SpectralMLP, remove_nodes
+
+DOUBLE = torch.float64
+
+
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch):
+    monkeypatch.setattr(skspectral._group, "LOOK_EVERY", 40)
+
+
+def make_plan(*, shrink=True, rows=600, classes=None, validation=False, **parameters):
+    """A plan of the estimators, of a small teacher; and its estimator."""
+    X, y, _ = make_teacher_student(
+        2 * rows, n_features=5, n_teacher_nodes=2, random_state=0
+    )
+    defaults = {"hidden_layer_sizes": 64, "alpha": 3e-3, "max_iter": 150}
+    defaults |= {"random_state": 0, "batch_size": 60}
+    Model = SpectralMLPRegressor
+    if classes:
+        Model = SpectralMLPClassifier
+        y = np.searchsorted(np.quantile(y, np.arange(1, classes) / classes), y)
+    model = Model(**(defaults | parameters))
+    others = (X[rows:], y[rows:], None) if validation else ()
+    data = model._read(X[:rows], y[:rows], None, *others)
+    plan = model._plan(*data)
+    plan.schedule = dataclasses.replace(plan.schedule, shrink=shrink)
+    return model, plan
+
+
+def outputs(state, plan):
+    table = plan.data.table
+    x = (table.X - plan.data.x.mean) / plan.data.x.scale
+    return state.propagate(np.ascontiguousarray(x, dtype=np.float64))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"dtype": "float64"},
+        {"gate": "in", "alpha": 1e-2, "max_iter": 250},
+        {"activation": "tanh"},
+        {"activation": "silu"},
+        {"activation": "logistic", "alpha": 1e-2},
+        {"fit_intercept": False, "max_iter": 250},
+        {"hidden_layer_sizes": (64, 48)},
+        {"classes": 2},
+        {"classes": 3},
+        {"learning_rate": "cosine"},
+    ],
+    ids=str,
+)
+def test_a_fit_is_the_same_with_fewer_nodes(parameters):
+    (_, plan), (model, whole) = (
+        make_plan(shrink=shrink, **parameters) for shrink in (True, False)
+    )
+    ((state, history),) = train_together([plan])
+    ((other, other_history),) = train_together([whole])
+    assert history.widths
+    assert not other_history.widths
+    assert state.sizes == other.sizes == plan.start.sizes
+    network = state.to_network()
+    gone = [layer.weight.abs().sum(1) == 0 for layer in network.layers[:-1]]
+    if parameters.get("gate") == "in":
+        gone = [layer.weight.abs().sum(0) == 0 for layer in network.layers[1:]]
+    for layer, mask in enumerate(gone):
+        width = history.widths[-1][1][layer]
+        assert int(mask.sum()) >= plan.start.sizes[1 + layer] - width
+    assert history.loss[-1] == pytest.approx(other_history.loss[-1], rel=0.02)
+    difference = outputs(state, plan) - outputs(other, plan)
+    assert np.mean(difference**2) < 2e-3 * np.var(outputs(other, plan))
+    cores = []
+    for result, told in ((state, history), (other, other_history)):
+        model._finish(plan, result, told, warn=False)
+        cores.append(model.core_sizes_)
+    assert np.abs(np.subtract(*cores)).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("validation", [False, True])
+def test_a_run_that_shrinks_does_not_feel_its_neighbours(dtype, validation):
+    """Runs of different strengths lose nodes at different times."""
+
+    def plans():
+        many = []
+        for alpha, seed in ((3e-3, 0), (1e-2, 0), (3e-2, 1), (0.0, 0), (3e-3, 2)):
+            _, plan = make_plan(
+                alpha=alpha,
+                random_state=seed,
+                dtype=dtype,
+                validation=validation,
+                early_stopping=validation,
+                n_iter_no_change=10,
+            )
+            many.append(plan)
+        return many
+
+    together = train_together(plans(), at_once=5)
+    assert len({tuple(history.widths) for _, history in together}) >= 3
+    for plan, (state, history) in zip(plans(), together, strict=True):
+        ((alone, other),) = train_together([plan])
+        assert other.widths == history.widths
+        assert other.loss == pytest.approx(history.loss, rel=1e-6)
+        for a, b in zip(alone.phi, state.phi, strict=True):
+            assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"alpha": 0.0},
+        {"alpha_lambda": 0.0},
+        {"parametrization": "dense"},
+        {"trainable": "eigenvalues"},
+        {"trainable": "eigenvectors"},
+        {"gate": "both"},
+        {"hidden_layer_sizes": 16},
+        {"hidden_layer_sizes": ()},
+    ],
+    ids=str,
+)
+def test_where_no_lasso_holds_a_node_down_all_stay(parameters):
+    _, plan = make_plan(**parameters)
+    ((_, history),) = train_together([plan])
+    assert not history.widths
+
+
+def test_nodes_stay_while_early_stopping_may_bring_them_back():
+    _, plan = make_plan(
+        validation=True, early_stopping=True, n_iter_no_change=40, max_iter=400
+    )
+    ((_, history),) = train_together([plan])
+    assert history.best_epoch is not None
+    assert history.widths
+    assert min(epoch for epoch, _ in history.widths) > history.best_epoch
+
+
+def test_partial_fit_keeps_every_node():
+    X, y, _ = make_teacher_student(600, n_teacher_nodes=2, random_state=0)
+    reg = SpectralMLPRegressor(hidden_layer_sizes=64, alpha=1e-1, batch_size=10)
+    for _ in range(5):
+        reg.partial_fit(X, y)
+    assert all(np.linalg.norm(row) > 0 for row in reg._state().phi[0])
+
+
+def randomised(sizes, gates, activation, generator, n_runs):
+    network = SpectralMLP(
+        sizes, gate=None, activation=activation, batch_shape=(n_runs,), dtype=DOUBLE
+    )
+    with torch.no_grad():
+        for layer, gate in zip(network.layers, gates, strict=True):
+            layer.gate = gate
+            for parameter in (layer.phi, layer.bias):
+                parameter.normal_(generator=generator)
+            if gate in ("in", "out"):
+                layer.lambda_in.zero_()
+                layer.lambda_out.zero_()
+                own = layer.lambda_in if gate == "in" else layer.lambda_out
+                own.normal_(generator=generator)
+    return network
+
+
+CASES = [
+    ((4, 7, 3), ("out", None)),
+    ((4, 6, 5, 3), ("out", "out", None)),
+    ((4, 6, 5, 3), ("in", "in", "in")),
+]
+
+
+@pytest.mark.parametrize("n_runs", [1, 2])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
+@pytest.mark.parametrize(("sizes", "gates"), CASES)
+@pytest.mark.parametrize("loss", [SquaredError, CrossEntropy])
+def test_what_a_look_sees_is_autograds(sizes, gates, activation, n_runs, loss):
+    g = torch.Generator().manual_seed(0)
+    network = randomised(sizes, gates, activation, g, n_runs)
+    rules = tuple(
+        LayerRule(gate, lambda_=gate is not None, alpha_phi=0.02, alpha_lambda=0.08)
+        for gate in gates
+    )
+    step = Step(Parameters(network, rules), loss)
+    run, n = n_runs - 1, 50
+    X = torch.randn(n, 4, generator=g, dtype=DOUBLE)
+    weight = torch.rand(n, generator=g, dtype=DOUBLE)
+    y = torch.randn(n, 3, generator=g, dtype=DOUBLE)
+    if loss is CrossEntropy:
+        y = torch.randint(0, 3, (n, 1), generator=g)
+    sample = Sample(DenseRows(X), y, loss, torch.arange(n), weight, at_once=20)
+    found = _look(step, run, sample)
+
+    one = network.select(run)
+    weights = [layer.weight.detach().requires_grad_() for layer in one.layers]
+    biases = [layer.bias.detach() for layer in one.layers]
+    act = {"relu": torch.relu, "tanh": torch.tanh}.get(
+        activation, torch.nn.functional.silu
+    )
+    a, received, sent = X, [], []
+    for w, b in zip(weights, biases, strict=True):
+        received.append(a @ w.T + b)
+        a = act(received[-1])
+        sent.append(a)
+    value = LOSSES[{SquaredError: "squared_error"}.get(loss, "cross_entropy")]
+    rows = value.evaluate(received[-1], y)
+    ((weight * rows).sum() / weight.sum()).backward()
+    for layer, (share, pull) in enumerate(found):
+        grad = weights[layer + 1].grad if gates[layer + 1] == "in" else None
+        norm = weights[layer].grad.norm(dim=1) if grad is None else grad.norm(dim=0)
+        torch.testing.assert_close(pull, norm / (2 * (0.02 * 0.08) ** 0.5))
+        change = (sent[layer] - act(biases[layer])).abs().amax(0)
+        reach = change * weights[layer + 1].norm(dim=0)
+        scale = received[layer + 1].square().sum(1).mean().sqrt()
+        torch.testing.assert_close(share, (reach / scale).detach())
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
+@pytest.mark.parametrize(("sizes", "gates"), CASES)
+def test_removing_in_place_is_the_surgery(sizes, gates, activation):
+    g = torch.Generator().manual_seed(1)
+    network = randomised(sizes, gates, activation, g, 2)
+    others = [p.clone()[0] for p in network.parameters()]
+    gone = torch.tensor([1, 4])
+    keep = [torch.ones(width, dtype=torch.bool) for width in sizes[1:-1]]
+    keep[0][gone] = False
+    small = remove_nodes(network.select(1), keep)
+    remove(network, 1, 0, gone)
+    X = torch.randn(20, 4, generator=g, dtype=DOUBLE)
+    torch.testing.assert_close(network.select(1)(X), small(X))
+    for before, after in zip(others, network.parameters(), strict=True):
+        assert torch.equal(before, after[0])
+
+
+def test_widths_to_shrink_to():
+    assert [_next_width(256, n) for n in (0, 60, 64, 100, 128, 240, 256)] == [
+        *(256, 256, 192, 192, 128, 16, 16)
+    ]
+    assert _next_width(1500, 1400) == 128
+    assert _next_width(1500, 1410) == 96
+    assert _next_width(20, 15) == 20  # 16 would not be worth it
+    assert _next_width(24, 20) == 16
