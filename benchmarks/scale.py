@@ -211,7 +211,7 @@ def dask(_):
 
     X, y = table(10_000, 10)
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    line("", "one: s", "two: s", "one / two", "equal scores")
+    line("", "one: s", "two: s", "one / two", "equal")
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         client.run(torch.set_num_threads, 1)
         for width in (16, 100):

@@ -26,9 +26,9 @@ import skspectral
 SCALES = ("quick", "reduced", "full")
 
 
-def arguments(doc):
+def arguments(doc, parents=()):
     """Scale, number of processes and folder of results, from the command line."""
-    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0], parents=parents)
     parser.add_argument("--scale", choices=SCALES, default="quick")
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     parser.add_argument(

@@ -1,255 +1,139 @@
 """Claim 6 (and 3 on real data): how the core and the score depend on the width.
 
-Spectral and dense networks of a decade of widths learn California Housing, adult,
-letter, MNIST and Fashion-MNIST. Both get the alpha of a grid that is best on rows held
-back from training; then the network is trained on all training rows, scored on the test
-rows, cut to its core and scored again. Pruning curves say whether the knee is at the
-same number of nodes for every width. The paper gives no protocol for real data, so
+Spectral and dense networks of a decade of widths learn California Housing, letter,
+adult, MNIST and Fashion-MNIST, each at the alpha of a grid that is best on rows held
+back from training (see ``_widths.py``). The paper gives no protocol for real data, so
 these numbers stand for themselves.
 
-Sets that cannot be loaded here are left out, and named.
+letter and adult are read from the folder that the environment variable
+SKSPECTRAL_TABLES names (``<name>.csv.gz``, target last). Sets that are not there are
+left out, and named.
 """
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
-from _reproduction import (
-    Results,
-    arguments,
-    digits,
-    legend_below,
-    mean_and_sd,
-    save,
-    table,
-    ticks_at,
-)
-from matplotlib import pyplot as plt
+from _images import images
+from _reproduction import Results, arguments, save
+from _widths import ALPHAS, by_alpha, cases, draw, fit_and_cut, losses, sizes
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.datasets import fetch_california_housing, fetch_openml
+from sklearn.datasets import fetch_california_housing
 from sklearn.impute import SimpleImputer
-from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
-from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, pruning_curve
+from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 
-OPENML = {
-    "adult": {"data_id": 1590},
-    "letter": {"data_id": 6},
-    "mnist": {"name": "mnist_784", "version": 1},
-    "fashion": {"name": "Fashion-MNIST", "version": 1},
-}
-NAMES = ("california", "letter", "adult", "mnist", "fashion")
-IMAGES = ("mnist", "fashion")
-KINDS = ("spectral", "dense")
-FACTORS = (0.3, 1.0, 3.0)  # times what alpha="auto" stands for
+IMAGES = {"mnist": "mnist_784", "fashion": "Fashion-MNIST"}
+TABLES = ("letter", "adult")
+NAMES = ("california", *TABLES, *IMAGES)
+STRONGER = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # adult's best is at the end of the others
 
 
-def load(name):
-    """X and y as arrays, from scikit-learn's fetchers or a folder of tables."""
+def table_path(name):
+    return Path(os.environ.get("SKSPECTRAL_TABLES", "")) / f"{name}.csv.gz"
+
+
+def load(name, seed, n_rows):
+    """Training rows, at most n_rows of them, and test rows.
+
+    The images keep the test rows they come with; of the tables a fifth is test rows.
+    """
+    if name in IMAGES:
+        (X, y), (X_test, y_test) = images(IMAGES[name])
+        rows = np.random.default_rng(seed).permutation(len(y))[:n_rows]
+        return X[rows], y[rows], X_test, y_test
     if name == "california":
-        return fetch_california_housing(return_X_y=True)
-    path = Path(os.environ.get("SKSPECTRAL_TABLES", "")) / f"{name}.csv.gz"
-    if path.is_file():
+        X, y = fetch_california_housing(return_X_y=True)
+    else:
         import pandas as pd
 
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(table_path(name))
         X, y = frame.iloc[:, :-1], frame.iloc[:, -1].to_numpy()
-    else:
-        frame = name not in IMAGES
-        X, y = fetch_openml(**OPENML[name], return_X_y=True, as_frame=frame)
-    if name in IMAGES:
-        return np.asarray(X, dtype=np.float32) / 255, np.asarray(y)
-    encode = make_column_transformer(
-        (SimpleImputer(), make_column_selector(dtype_include="number")),
-        (
-            OneHotEncoder(handle_unknown="ignore", sparse_output=False),
-            make_column_selector(dtype_exclude="number"),
-        ),
-    )
-    return encode.fit_transform(X).astype(np.float32), np.asarray(y)
-
-
-def loss(model, X, y):
-    """Squared error in units of the variance, or mean cross-entropy."""
-    if hasattr(model, "classes_"):
-        return float(log_loss(y, model.predict_proba(X), labels=model.classes_))
-    return float(np.mean((model.predict(X) - y) ** 2) / np.var(y))
-
-
-def one_network(name, kind, h, seed, n_rows, factors, max_iter="auto"):
-    """Losses, scores, core and pruning curve of one network."""
-    warnings.simplefilter("ignore")
-    X, y = load(name)
-    regression = name == "california"
     X, X_test, y, y_test = train_test_split(
-        X, y, test_size=0.2, random_state=seed, stratify=None if regression else y
+        X, y, test_size=0.2, random_state=seed, stratify=y if name in TABLES else None
     )
     X, y = X[:n_rows], y[:n_rows]
-    estimator = SpectralMLPRegressor if regression else SpectralMLPClassifier
-    # Images share one scale already; a column scale would blow up rare pixels.
-    model = estimator(
+    if name in TABLES:
+        encode = make_column_transformer(
+            (SimpleImputer(), make_column_selector(dtype_include="number")),
+            (
+                OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+                make_column_selector(dtype_exclude="number"),
+            ),
+        )
+        X, X_test = encode.fit_transform(X), encode.transform(X_test)
+    return X, y, X_test, y_test
+
+
+def one_network(name, kind, h, seed, n_rows, alphas, max_iter):
+    kinds = (SpectralMLPClassifier, SpectralMLPRegressor)
+    model = kinds[name == "california"](
         hidden_layer_sizes=h,
         parametrization=kind,
-        standardize="y" if name in IMAGES else True,
+        # Pixels share one scale already; a column scale would blow up rare ones.
+        standardize=name not in IMAGES,
         max_iter=max_iter,
         random_state=seed,
     )
-    fit, held = train_test_split(np.arange(len(y)), test_size=0.2, random_state=seed)
-    auto = min(max((2.0 if regression else 1.0) / len(y), 1e-4), 1e-2)
-    alphas = [auto * factor for factor in factors]
-    best = alphas[0]
-    if len(alphas) > 1:
-        losses = []
-        for alpha in alphas:
-            model.set_params(alpha=alpha).fit(X[fit], y[fit])
-            losses.append(loss(model, X[held], y[held]))
-        best = alphas[int(np.argmin(losses))]
-    model.set_params(alpha=best).fit(X, y)
-    pruned = model.prune()
-    numbers = np.unique(np.geomspace(1, h, 25).round().astype(int))
-    curve = pruning_curve(
-        model, X_test, y_test, n_nodes=numbers, relevance=("path",), random_state=0
-    )
-    return {
-        "alpha": float(f"{best:.3g}"),
-        "loss": float(f"{loss(model, X_test, y_test):.5g}"),
-        "pruned loss": float(f"{loss(pruned, X_test, y_test):.5g}"),
-        "score": float(f"{model.score(X_test, y_test):.5g}"),
-        "core": model.core_sizes_[0],
-        "kept": pruned.hidden_layer_sizes[0],
-        "formed": model.core_formed_,
-        "curve": {
-            "nodes": numbers.tolist(),
-            "scores": digits(curve.scores["path"]),
-        },
-    }
+    return fit_and_cut(model, *load(name, seed, n_rows), alphas, seed)
 
 
-def available(names):
-    there = []
+def available(name):
+    """Whether a set is here or can be fetched; says so where it is not."""
+    if name in TABLES and not table_path(name).is_file():
+        print(f"{name} is left out: no {name}.csv.gz where SKSPECTRAL_TABLES points")
+        return False
+    try:
+        load(name, seed=0, n_rows=1000)
+    except (OSError, ValueError) as error:
+        print(f"{name} is left out: {error}")
+        return False
+    return True
+
+
+def all_cases(scale, names):
+    if scale == "quick":
+        settings = {"n_rows": 1000, "max_iter": 5, "alphas": [1e-4, 1e-3]}
+        return cases("california", (8, 16), (0,), **settings)
+    found = []
     for name in names:
-        try:
-            load(name)
-        except Exception as error:  # whatever a missing network connection raises
-            print(f"{name} is left out: {type(error).__name__}: {error}")
-            continue
-        there.append(name)
-    return there
-
-
-def cases_of(scale, names):
-    cases = []
-    for name in names:
-        if scale == "quick":
-            widths, seeds = (8, 16), (0,)
-        elif scale == "reduced":
-            widths = (30, 100, 300) if name in IMAGES else (16, 64, 256)
-            seeds = (0,) if name in IMAGES else (0, 1, 2)
-        else:
-            widths = (30, 100, 300, 1000) if name in IMAGES else (16, 32, 64, 256, 512)
-            seeds = (0, 1, 2)
-        n_rows = {"quick": 1000, "reduced": 10_000, "full": 100_000}[scale]
-        extra = {"max_iter": 5} if scale == "quick" else {}
-        one = scale == "quick" or (scale == "reduced" and name in IMAGES)
-        cases += [
-            {
-                "name": name,
-                "kind": kind,
-                "h": h,
-                "seed": seed,
-                "n_rows": n_rows,
-                "factors": [1.0] if one else list(FACTORS),
-                **extra,
-            }
-            for h in widths
-            for seed in seeds
-            for kind in KINDS
-        ]
-    return cases
+        pictures, full = name in IMAGES, scale == "full"
+        widths = (30, 100, 300) if pictures else (16, 64, 256)
+        found += cases(
+            name,
+            (*widths, 1000) if full else widths,
+            (0, 1) if pictures and not full else (0, 1, 2),
+            n_rows=100_000 if full else 10_000,
+            # 60 epochs are 2,400 steps; "auto" is seven times as many.
+            max_iter=60 if pictures and not full else "auto",
+            alphas=STRONGER if name == "adult" else ALPHAS,
+        )
+    return found
 
 
 def main():
     options = arguments(__doc__)
-    names = ("california",) if options.scale == "quick" else NAMES
-    cases = cases_of(options.scale, available(names))
+    names = ["california"] if options.scale == "quick" else NAMES
+    if not options.draw_only:
+        names = [name for name in names if available(name)]
     results = Results(options.folder / "real_data.json")
-    rows = results.rows(cases, one_network, options)
-    lines = []
-    names = [name for name in names if any(r["name"] == name for r in rows)]
-    for name in names:
-        for h in sorted({r["h"] for r in rows if r["name"] == name}):
-            own = {
-                kind: [
-                    r for r in rows if (r["name"], r["h"], r["kind"]) == (name, h, kind)
-                ]
-                for kind in KINDS
-            }
-            spectral, dense = own["spectral"], own["dense"]
-            if not spectral or not dense:
-                continue
-            ratio = np.mean([r["loss"] for r in spectral])
-            ratio /= np.mean([r["loss"] for r in dense])
-            kept = np.mean([r["pruned loss"] / r["loss"] for r in spectral])
-            lines.append(
-                [
-                    name,
-                    h,
-                    len(spectral),
-                    *(
-                        "{:.4f} ± {:.4f}".format(*mean_and_sd([r["loss"] for r in o]))
-                        for o in (spectral, dense)
-                    ),
-                    f"{ratio:.3f}",
-                    f"{kept:.3f}",
-                    "{:.1f} ± {:.1f}".format(
-                        *mean_and_sd([r["core"] for r in spectral])
-                    ),
-                    "{:.1f} ± {:.1f}".format(*mean_and_sd([r["core"] for r in dense])),
-                ]
-            )
-    header = ["data", "h", "runs", "loss, spectral", "loss, dense", "ratio"]
-    header += ["pruned / whole", "core, spectral", "core, dense"]
-    text = "Loss: squared error / variance for california, else cross-entropy\n\n"
-    text += table(header, lines)
-    save(options, "real_data", draw(rows, names), text)
-
-
-def draw(rows, names):
-    figure, axes = plt.subplots(
-        2, len(names), figsize=(3.2 * len(names), 6), squeeze=False
+    rows = results.rows(all_cases(options.scale, names), one_network, options)
+    names = [name for name in names if any(row["name"] == name for row in rows)]
+    if not names:
+        raise SystemExit("there are no results to show")
+    text = "\n\n".join(
+        [
+            "Test loss (squared error / variance for california, else cross-entropy):",
+            losses(rows, names),
+            "Sizes at those alphas:",
+            sizes(rows, names),
+            "Core / knee of the spectral networks, by alpha, on the rows held back:",
+            by_alpha(rows, names),
+        ]
     )
-    for column, name in enumerate(names):
-        own = [r for r in rows if r["name"] == name]
-        widths = sorted({r["h"] for r in own})
-        top, below = axes[:, column]
-        for kind in KINDS:
-            points = [
-                [r["core"] for r in own if (r["kind"], r["h"]) == (kind, h)]
-                for h in widths
-            ]
-            centre, spread = np.array([mean_and_sd(p) for p in points]).T
-            style = "-o" if kind == "spectral" else "--s"
-            spread = np.nan_to_num(spread)
-            top.errorbar(widths, centre, spread, fmt=style, capsize=2, label=kind)
-        top.plot(widths, widths, color="black", linewidth=0.6, label="every node")
-        top.set(xscale="log", yscale="log", title=name, xlabel="width h (nodes)")
-        ticks_at(top.xaxis, widths)
-        colours = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(widths)))
-        for h, colour in zip(widths, colours, strict=True):
-            curves = [r["curve"] for r in own if (r["kind"], r["h"]) == ("spectral", h)]
-            mean = np.mean([c["scores"] for c in curves], axis=0)
-            below.plot(curves[0]["nodes"], mean, color=colour, label=f"h = {h}")
-        below.set(xscale="log", xlabel="nodes kept, by path relevance")
-        low = 0.0 if name == "california" else None
-        below.set_ylim(bottom=low)
-        below.legend(frameon=False, fontsize=8)
-    axes[0, 0].set_ylabel("nodes of the core")
-    axes[1, 0].set_ylabel("test score (R2 or accuracy)")
-    legend_below(figure, axes[0, 0])
-    return figure
+    save(options, "real_data", draw(rows, names), text)
 
 
 if __name__ == "__main__":

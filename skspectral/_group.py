@@ -291,6 +291,7 @@ class Group:
         shapes: dict[tuple[int, ...], list[tuple[int, list[Tensor], Any]]] = {}
         for crew in old:
             crew.store(stored)
+            del crew.minibatches  # its tables of rows, before others are made
             for m, k in enumerate(crew.members):
                 if k not in members:
                     continue

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.utils import Bunch
+from torch import nn
 
 from skspectral import SpectralMLPRegressor
 from skspectral._together import train_together
@@ -135,3 +137,103 @@ def test_a_student_is_measured_after_folding(students, monkeypatch):
     error = np.mean((small.predict(X[1000:]) - y[1000:]) ** 2) / np.var(y[1000:])
     np.testing.assert_allclose(found["error folded"], error, rtol=1e-2)
     assert found["error refitted"] < 0.01 * found["error folded"]
+
+
+def test_test_rows_choose_neither_alpha_nor_network(students, rows):
+    widths = importlib.import_module("_widths")
+    X, y = rows
+    model = SpectralMLPRegressor(hidden_layer_sizes=6, max_iter=20, random_state=0)
+    one, other = (
+        widths.fit_and_cut(model, X[:300], y[:300], X[test], y[test], [1e-4, 1.0], 0)
+        for test in (slice(300, 400), slice(400, 500))
+    )
+    assert one["loss"] != other["loss"]
+    for key in ("alpha", "core", "kept", "formed", "held back"):
+        np.testing.assert_equal(one[key], other[key])
+    losses = one["held back"]["loss"]
+    assert one["alpha"] == 1e-4
+    assert losses[0] < losses[1]
+
+
+def test_the_knee_is_where_the_curve_stays_near_its_end(students):
+    widths = importlib.import_module("_widths")
+    n_nodes = np.array([1, 2, 3, 5, 8])
+    for path, knee in (
+        ([0.2, 0.895, 0.7, 0.892, 0.9], 5),  # a chance return does not count
+        ([0.9, 0.9, 0.9, 0.9, 0.9], 1),
+        ([0.1, 0.2, 0.3, 0.4, 0.9], 8),
+    ):
+        curve = Bunch(n_nodes=n_nodes, scores={"path": np.array(path)}, full_score=0.9)
+        assert widths.knee_of(curve) == knee
+
+
+def test_runs_without_their_partner_are_not_compared(students):
+    widths = importlib.import_module("_widths")
+    rows = [
+        {"name": "a", "kind": kind, "h": h, "seed": seed}
+        for kind, h, seed in (
+            *(("dense", 4, 1), ("spectral", 4, 0), ("spectral", 4, 1)),
+            *(("spectral", 8, 0), ("dense", 8, 1)),
+        )
+    ]
+    ((name, h, spectral, dense),) = widths.groups(rows, ["a"])
+    assert (name, h) == ("a", 4)
+    assert spectral == (rows[2],)
+    assert dense == (rows[0],)
+
+
+class Backbone(nn.Module):
+    """Shaped like torchvision's: a trunk, and a head inside a part of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AvgPool2d(6))
+        self.classifier = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(4, 7))
+
+    def forward(self, x):
+        return self.classifier(self.trunk(x))
+
+
+def pixels(image):
+    return torch.tensor(np.array(image)).permute(2, 0, 1) / 255
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five grey images a class: the dark, the middling and the light."""
+    from PIL import Image
+
+    for number, name in enumerate(("b", "a", "c")):
+        (tmp_path / name).mkdir()
+        for k in range(5):
+            grey = np.full((8, 8), 100 * number + 5 * k, dtype=np.uint8)
+            Image.fromarray(grey).save(tmp_path / name / f"{k}.png")
+    return tmp_path
+
+
+def test_a_head_learns_from_the_features_of_a_folder_of_images(students, folder):
+    backbone = importlib.import_module("reproduce_backbone")
+    torch.manual_seed(0)
+    network = Backbone()
+    x = torch.stack([pixels(np.full((8, 8, 3), grey, np.uint8)) for grey in (0, 100)])
+    expected = network.trunk(x).flatten(1).detach().numpy()
+    found = backbone.folder_features(network, pixels, folder)
+    assert found["X"].shape == (12, 4)
+    assert sorted(found["y_test"]) == [0, 1, 2]
+    every = np.concatenate([found["X"], found["X_test"]])
+    label = np.concatenate([found["y"], found["y_test"]])
+    # The darkest of "b", class 1, and of "a", class 0: dropout is off, the head is out.
+    for row, number in zip(expected, (1, 0)):
+        distance = np.abs(every[label == number] - row).max(1)
+        assert distance.min() < 1e-6
+
+
+def test_what_a_backbone_lacks_is_said(students, folder, monkeypatch):
+    backbone = importlib.import_module("reproduce_backbone")
+    with pytest.raises(SystemExit, match="must end in a linear layer"):
+        backbone.without_head(nn.Sequential(nn.Conv2d(3, 4, 3)))
+    with pytest.raises(SystemExit, match="a folder of images for each class"):
+        backbone.ImageFolder(folder / "a", pixels)
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(SystemExit, match="needs torchvision"):
+        backbone.pretrained("resnet50")
