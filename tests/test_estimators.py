@@ -1,6 +1,7 @@
 """What fit finds, and what can be done with it."""
 
 import copy
+import dataclasses
 import pickle
 import re
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import log_loss
@@ -60,18 +61,36 @@ def test_pruning_keeps_the_predictions_and_shrinks(student):
     assert len(model.feature_relevance_) == 60  # the original is untouched
 
 
-def test_a_dense_network_has_no_core():
+@pytest.mark.filterwarnings("ignore:prune removed only nodes")  # by chance, or not
+def test_a_dense_network_keeps_many_more_nodes():
     X, y, _ = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
     dense = SpectralMLPRegressor(
         hidden_layer_sizes=60, parametrization="dense", random_state=0
     ).fit(X, y)
     assert dense.core_sizes_[0] >= 10
     assert set(dense._state().gates) == {None}
-    with pytest.warns(UserWarning, match="prune removed only nodes without any"):
-        same = dense.prune(merge=False)
-    assert same.hidden_layer_sizes[0] > 10
-    np.testing.assert_allclose(same.predict(X), dense.predict(X), rtol=1e-5)
+    small = dense.prune(merge=False)
+    assert small.hidden_layer_sizes == dense.core_sizes_
+    np.testing.assert_allclose(small.predict(X), dense.predict(X), rtol=1e-5)
     assert dense.prune(n_nodes=7).hidden_layer_sizes == (7,)
+
+
+def test_prune_says_that_a_core_is_still_forming():
+    X, y = load_diabetes(return_X_y=True)
+    reg = SpectralMLPRegressor(hidden_layer_sizes=10, max_iter=1).fit(X, y)
+    phi = np.ones((10, X.shape[1]))  # three orders of magnitude without a gap
+    state = reg._state()
+    lambda_out = np.logspace(-3, 0, 10)
+    reg._network_state = dataclasses.replace(
+        state, phi=[phi, *state.phi[1:]], lambda_out=[lambda_out, *state.lambda_out[1:]]
+    )
+    assert not reg.core_formed_
+    with pytest.warns(UserWarning, match="prune removed nothing: the core is still"):
+        assert reg.prune(merge=False).hidden_layer_sizes == (10,)
+    reg._network_state = dataclasses.replace(
+        reg._state(), lambda_out=[np.append(lambda_out[1:], 0), *state.lambda_out[1:]]
+    )
+    assert reg.core_sizes_ == (9,)
 
 
 def test_relevance_is_the_gated_norm():
