@@ -10,7 +10,7 @@ import torch
 
 from skspectral._scaling import Columns
 from skspectral.nn import SpectralLinear, SpectralMLP
-from skspectral.nn._linear import START
+from skspectral.nn._linear import START, in_memory
 from skspectral.nn._mlp import ACTIVATIONS
 
 __all__ = ["NetworkState", "reexpress", "start_network"]
@@ -94,7 +94,8 @@ class NetworkState:
             batch_shape=shape,
             dtype=dtype or DTYPES[self.phi[0].dtype.name],
             device="meta",  # to be filled: nothing is drawn from torch's generator
-        ).to_empty(device=device)
+        )
+        network = in_memory(network, device)
         with torch.no_grad():
             for index, layer in enumerate(network.layers):
                 set_gate(layer, self.gates[index])
@@ -198,7 +199,8 @@ def start_network(
         batch_shape=(1,),
         dtype=dtype,
         device="meta",  # to be filled: nothing is drawn from torch's generator
-    ).to_empty(device="cpu")
+    )
+    network = in_memory(network, "cpu")
     for layer, rule in zip(network.layers, rules, strict=True):
         # Drawn in float64, so that float32 and float64 fits start alike.
         bound = (6 / (layer.in_features + layer.out_features)) ** 0.5

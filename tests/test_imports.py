@@ -1,6 +1,8 @@
 """Tensors below, arrays above: which module may import which."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,3 +133,21 @@ def test_what_is_optional_is_not_imported(name):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "False"
+
+
+def test_a_fit_imports_nothing_heavy():
+    code = (
+        "import sys, numpy as np, skspectral\n"
+        "before = set(sys.modules)\n"
+        "X = np.random.default_rng(0).normal(size=(50, 3))\n"
+        "reg = skspectral.SpectralMLPRegressor(hidden_layer_sizes=5, max_iter=2)\n"
+        "reg.fit(X, X[:, 0]).prune(n_nodes=2).predict(X)\n"
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert not {"sympy", "mpmath", "pandas", "matplotlib"} & set(done.stdout.split())

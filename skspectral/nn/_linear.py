@@ -1,6 +1,7 @@
 """The spectral layer: a linear map written in eigenvalues and eigenvectors."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -230,4 +231,16 @@ def empty_layer(
     layer = SpectralLinear(
         in_features, out_features, gate=gate, bias=bias, device="meta", dtype=like.dtype
     )
-    return layer.to_empty(device=like.device)
+    return in_memory(layer, like.device)
+
+
+def in_memory(module: Any, device: torch.device | str) -> Any:
+    """Give the parameters of a module on "meta" memory, to be filled.
+
+    ``to_empty`` does that as well, but makes torch import sympy: half a second.
+    """
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            value = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
+            setattr(part, name, nn.Parameter(value, parameter.requires_grad))
+    return module
