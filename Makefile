@@ -36,6 +36,10 @@ lint: $(VENV)/test
 
 bench: $(VENV)/demo
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/floor.py
+	$(BIN)/python benchmarks/shrink.py
+	$(BIN)/python benchmarks/many.py
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/teachers.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/california.py
