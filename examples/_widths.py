@@ -18,6 +18,7 @@ from skspectral import SpectralGridSearchCV, pruning_curve
 
 KINDS = ("spectral", "dense")
 ALPHAS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
+STRONGER = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # where the best of ALPHAS was its largest
 POINT = 0.01  # of the score: what the knee may cost
 NODES = (1, 3, 10, 30, 100, 300, 1000)  # ticks
 

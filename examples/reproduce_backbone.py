@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from _images import images
 from _reproduction import Results, arguments, save
-from _widths import ALPHAS, by_alpha, cases, draw, fit_and_cut, losses, sizes
+from _widths import STRONGER, by_alpha, cases, draw, fit_and_cut, losses, sizes
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -100,7 +100,8 @@ def small_backbone(n_classes):
     """Three convolutions and 128 features, whatever the size of the images."""
     parts = []
     for n_in, n_out in ((1, 16), (16, 32), (32, 128)):
-        parts += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        parts += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out)]
+        parts += [nn.ReLU(), nn.MaxPool2d(2)]
     parts[-1] = nn.AdaptiveAvgPool2d(1)
     return nn.Sequential(*parts, nn.Flatten(), nn.Linear(128, n_classes))
 
@@ -202,7 +203,7 @@ def main():
         (8, 32) if quick else (16, 64, 256),
         range({"quick": 1, "reduced": 2, "full": 3}[options.scale]),
         n_rows=100_000 if full else 10_000,
-        alphas=[1e-4, 1e-3] if quick else ALPHAS,
+        alphas=[1e-4, 1e-3] if quick else STRONGER,
         max_iter=5 if quick else "auto",
     )
     rows = Results(options.folder / f"{title}.json").rows(heads, one_head, options)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from _images import images
 from _reproduction import Results, arguments, save
-from _widths import ALPHAS, by_alpha, cases, draw, fit_and_cut, losses, sizes
+from _widths import ALPHAS, STRONGER, by_alpha, cases, draw, fit_and_cut, losses, sizes
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import fetch_california_housing
 from sklearn.impute import SimpleImputer
@@ -28,7 +28,6 @@ from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 IMAGES = {"mnist": "mnist_784", "fashion": "Fashion-MNIST"}
 TABLES = ("letter", "adult")
 NAMES = ("california", *TABLES, *IMAGES)
-STRONGER = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # adult's best is at the end of the others
 
 
 def table_path(name):
