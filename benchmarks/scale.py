@@ -200,6 +200,17 @@ def chunks(folder):
             line(f"{kind}, {rate} rate", cost.seconds, cost.own, score)
 
 
+def search(_):
+    """Two alphas and five folds of 500,000 rows of 20 columns, two epochs each."""
+    line("", "copy", "seconds", "own")
+    X, y = table(500_000)
+    model = SpectralMLPRegressor(**NETWORK, max_iter=2)
+    for kind in (GridSearchCV, SpectralGridSearchCV):
+        with Cost() as cost:
+            kind(model, {"alpha": [1e-4, 1e-3]}, cv=5, refit=False).fit(X, y)
+        line(kind.__name__, X.nbytes // 10**6, cost.seconds, cost.own)
+
+
 def dask(_):
     """Five alphas and five folds of 10,000 x 10: one process, and a cluster of two."""
     from distributed import Client, LocalCluster
@@ -226,7 +237,7 @@ def dask(_):
                 line(name, one, two, one / two, np.array_equal(scores, others))
 
 
-SECTIONS = {f.__name__: f for f in (rows, mlp, columns, classes, chunks, dask)}
+SECTIONS = {f.__name__: f for f in (rows, mlp, columns, classes, chunks, search, dask)}
 
 
 def main():

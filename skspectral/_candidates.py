@@ -20,7 +20,9 @@ from skspectral._callbacks import tear_down
 from skspectral._parameters import check_parameters
 from skspectral._together import runs_at_once, train_together
 
-__all__ = ["Fit", "chunks_of", "fit_steps", "rows_of", "train_chunk"]
+__all__ = ["Fit", "chunks_of", "fit_steps", "rows_of", "train_chunk", "waves_of"]
+
+WAVE_BYTES = 2**27  # of training rows held at once, but for a fold that is larger
 
 # What a row of the table of runs can hold: fits may differ in it and train together.
 OWN = (
@@ -108,6 +110,25 @@ def rows_of(fit, X, y, fit_params):
     """Training rows of a fold, and what else its fit gets."""
     X_train, y_train = _safe_split(fit.estimator, X, y, fit.train)
     return X_train, y_train, _check_method_params(X, fit_params, indices=fit.train)
+
+
+def waves_of(fits, X, n_jobs: int):
+    """Fits in turns, so that few folds of a large table are in memory at a time.
+
+    Yields
+    ------
+    list of list of Fit
+        Those of a list share the steps before the network, and so their rows.
+    """
+    before: dict[Any, list[Fit]] = defaultdict(list)
+    for fit in fits:
+        before[fit.before].append(fit)
+    # folds in order: where there are no steps, a fold is a list
+    groups = sorted(before.values(), key=lambda same: same[0].before[0])
+    n_numbers = len(fits[0].train) * math.prod(getattr(X, "shape", (0, 1))[1:])
+    size = max(n_jobs, WAVE_BYTES // max(1, 8 * n_numbers))
+    for start in range(0, len(groups), size):
+        yield groups[start : start + size]
 
 
 def fit_steps(job):

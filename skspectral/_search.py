@@ -1,9 +1,7 @@
 """Grid search whose candidates and folds train together."""
 
 import time
-from collections import defaultdict
 from itertools import product
-from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone, is_classifier
@@ -18,7 +16,14 @@ from sklearn.utils import indexable
 from sklearn.utils.validation import _check_method_params
 
 from skspectral._callbacks import CallbackSupportMixin, with_callbacks
-from skspectral._candidates import Fit, chunks_of, fit_steps, rows_of, train_chunk
+from skspectral._candidates import (
+    Fit,
+    chunks_of,
+    fit_steps,
+    rows_of,
+    train_chunk,
+    waves_of,
+)
 
 __all__ = ["SpectralGridSearchCV"]
 
@@ -208,28 +213,28 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
     def _train(self, fits, X, y, fit_params) -> None:
         """Train all fits: the steps before the networks, then the networks."""
         parallel = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
-        # Data go inside a tuple: some backends keep large arguments on one worker, and
-        # lose them with it.
-        before: dict[Any, list[Fit]] = defaultdict(list)
-        for fit in fits:
-            before[fit.before].append(fit)
-        jobs = (
-            delayed(fit_steps)((same[0], *rows_of(same[0], X, y, fit_params)))
-            for same in before.values()
-        )
-        if any(fit.name is not None for fit in fits):
-            inputs = parallel(jobs)
-        else:  # nothing to fit: not worth a journey
-            inputs = [function(*args) for function, args, _ in jobs]
-        for same, (result, seconds) in zip(before.values(), inputs, strict=True):
-            for fit in same:
-                fit.take_input(result, seconds / len(same))
-        well = [fit for fit in fits if fit.error is None]
-        chunks = chunks_of(well, effective_n_jobs(self.n_jobs))
-        trained = parallel(delayed(train_chunk)((self, chunk)) for chunk in chunks)
-        for chunk, results in zip(chunks, trained, strict=True):
-            for fit, result in zip(chunk, results, strict=True):
-                fit.take_result(*result)
+        n_jobs = effective_n_jobs(self.n_jobs)
+        for wave in waves_of(fits, X, n_jobs):
+            # Data go inside a tuple: some backends keep large arguments on one worker,
+            # and lose them with it.
+            jobs = (
+                delayed(fit_steps)((same[0], *rows_of(same[0], X, y, fit_params)))
+                for same in wave
+            )
+            if any(fit.name is not None for fit in fits):
+                inputs = parallel(jobs)
+            else:  # nothing to fit: not worth a journey
+                inputs = [function(*args) for function, args, _ in jobs]
+            for same, (result, seconds) in zip(wave, inputs, strict=True):
+                for fit in same:
+                    fit.take_input(result, seconds / len(same))
+            del inputs, result
+            well = [fit for same in wave for fit in same if fit.error is None]
+            chunks = chunks_of(well, n_jobs)
+            trained = parallel(delayed(train_chunk)((self, chunk)) for chunk in chunks)
+            for chunk, results in zip(chunks, trained, strict=True):
+                for fit, own in zip(chunk, results, strict=True):
+                    fit.take_result(*own)
 
     def _score(self, fit, X, y, scorers, score_params, test) -> dict:
         """What GridSearchCV knows of a fit: scores, times, failure."""

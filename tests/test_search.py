@@ -23,7 +23,10 @@ from skspectral import (
     SpectralGridSearchCV,
     SpectralMLPClassifier,
     SpectralMLPRegressor,
+    _candidates,
+    _search,
 )
+from skspectral._candidates import rows_of, train_chunk
 
 pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
 QUICK = {"hidden_layer_sizes": 6, "max_iter": 8, "random_state": 0}
@@ -117,6 +120,38 @@ def test_a_regression_is_equal_bit_by_bit_in_float32():
     for split in range(5):
         key = f"split{split}_test_score"
         np.testing.assert_array_equal(found.cv_results_[key], expected.cv_results_[key])
+
+
+@pytest.mark.parametrize("spectral_last", [True, False])
+def test_folds_of_a_large_table_are_in_memory_one_by_one(monkeypatch, spectral_last):
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(**DOUBLE)
+    grid = {"alpha": [1e-4, 1e-1]}
+    if spectral_last:
+        model = make_pipeline(StandardScaler(), model)
+        grid = {
+            "spectralmlpregressor__alpha": [1e-4, 1e-1],
+            "standardscaler__with_mean": [True, False],
+        }
+    happened = []
+
+    def noting(function):
+        def noted(job, *arguments):
+            happened.append(function.__name__)
+            return function(job, *arguments)
+
+        return noted
+
+    for function in (rows_of, train_chunk):
+        monkeypatch.setattr(_search, function.__name__, noting(function))
+    SpectralGridSearchCV(model, grid, cv=3, refit=False).fit(X, y)
+    n_inputs = 6 if spectral_last else 3
+    assert happened.index("train_chunk") == n_inputs  # small tables: all at once
+    happened.clear()
+    monkeypatch.setattr(_candidates, "WAVE_BYTES", 1)
+    expected, found = both(model, grid, X, y, cv=3)
+    assert_equal_results(expected, found)
+    assert happened == ["rows_of", "train_chunk"] * n_inputs
 
 
 def test_a_fit_is_told_its_share_of_the_time():
