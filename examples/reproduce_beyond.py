@@ -2,29 +2,27 @@
 
 Starting from the paper's protocol, one ingredient of the estimators' defaults is added
 at a time; starting from the defaults, one is left out. Further ingredients that are not
-defaults: an alpha that grows from zero over the first half of the steps, merging of
-parallel nodes, and refitting the core without penalty. And an alpha that falls: from
-three times its value to it, over the first 70% of the steps.
+defaults: an alpha that grows from zero over the first half of the steps, and one that
+falls, from three times its value to it, over the first 70% of the steps.
 
-What a core has too many of is mostly one thing, counted here as "linear": nodes whose
-bias is so large that they are active on every row. They carry the linear function that
-is left where a student has found a teacher's node with the opposite sign, since
-relu(z) = z + relu(-z). Any number of them is one node, on these rows.
+What comes after training is measured on every one of these networks: its core as it is,
+with parallel nodes merged, folded (one node per kink, see ``reproduce_signs.py``), and
+folded and refitted without penalty.
 """
 
 import dataclasses
+import warnings
 
 import numpy as np
 import torch
-from _reproduction import Results, arguments, mean_and_sd, save, table
-from _students import N_ROWS, measure
+from _reproduction import Results, arguments, digits, mean_and_sd, save, table
+from _students import N_ROWS, measure, measure_folded
 from matplotlib import pyplot as plt
 from sklearn.datasets import fetch_california_housing
 from sklearn.model_selection import train_test_split
 
 from skspectral import SpectralMLPRegressor
 from skspectral._export import as_torch_module
-from skspectral._relevance import cut_widest_gap, hidden_relevance
 from skspectral._together import train_together
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import SpectralMLP
@@ -41,7 +39,6 @@ VARIANTS = {
     "- rate falls to zero": ("readout", "balanced"),
     "defaults, alpha grows": (*DEFAULTS, "grows"),
     "defaults, alpha falls": (*DEFAULTS, "falls"),
-    "defaults, refitted": (*DEFAULTS, "refit"),
 }
 
 
@@ -56,6 +53,8 @@ class Scaled:
         torch.mul(parameters.alphas, 2 * factor, out=parameters.decay)
 
 
+SIZES = ("gap", "merged", "folded")
+ERRORS = ("error", "error folded", "error refitted")
 SCALES = {
     "grows": lambda t: min(1.0, 2 * t),
     "falls": lambda t: 3.0 ** max(0.0, 1 - t / 0.7),
@@ -81,15 +80,6 @@ def unbalanced(state):
         phi=[(-weight).astype(state.phi[0].dtype), state.phi[1]],
         lambda_out=[np.ones_like(state.lambda_out[0]), state.lambda_out[1]],
     )
-
-
-def linear_nodes(network, data, X):
-    """Nodes of the core that are active on all but one in a thousand rows."""
-    core = cut_widest_gap(hidden_relevance(network)).masks[0]
-    x = torch.tensor((X - data.x.mean) / data.x.scale)
-    with torch.no_grad():
-        active = network.layers[0].double()(x) > 0
-    return int((active.double().mean(0)[core] > 0.999).sum())
 
 
 def variant(name, h_teacher, h, teacher, seeds, shorten):
@@ -118,14 +108,11 @@ def variant(name, h_teacher, h, teacher, seeds, shorten):
     found = []
     for model, plan, outcome in zip(models, plans, train_together(plans), strict=True):
         model._finish(plan, *outcome, warn=False)
-        if "refit" in parts:
-            model = model.prune(X[:N_ROWS], y[:N_ROWS], refit=True)
         network: SpectralMLP = model._state().to_network()
         student = as_torch_module(network, plan.data.x, plan.data.y)
-        measurement = measure(student, X[N_ROWS:], y[N_ROWS:], h_teacher)
-        keep = ("gap", "merged", "R >= .05", "error", "forming")
-        measurement["linear"] = linear_nodes(network, plan.data, X[:N_ROWS])
-        found.append({key: measurement[key] for key in (*keep, "linear")})
+        after = measure_folded(student, X, y, h_teacher)
+        before = measure(student, X[N_ROWS:], y[N_ROWS:], h_teacher)
+        found.append({key: (before | after)[key] for key in (*SIZES, *ERRORS)})
     return {"students": found}
 
 
@@ -143,10 +130,16 @@ def on_california(name, split, shorten):
             plan.after_step = Scaled(factor, n_epochs * n_batches)
     ((state, history),) = train_together([plan])
     model._finish(plan, state, history, warn=False)
-    if "refit" in VARIANTS[name]:
-        model = model.prune(X, y, refit=True)
-    error = np.sqrt(np.mean((model.predict(X_test) - y_test) ** 2))
-    return {"rmse": float(f"{error:.4g}"), "core": model.core_sizes_[0]}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "prune removed")  # a fit cut short, or folded
+        folded = model.prune(X, merge="fold")
+        refitted = folded.prune(X, y, refit=True)
+    errors = [
+        np.sqrt(np.mean((m.predict(X_test) - y_test) ** 2))
+        for m in (model, folded, refitted)
+    ]
+    sizes = [model.core_sizes_[0], folded.hidden_layer_sizes[0]]
+    return {"rmse": digits(errors, 4), "sizes": sizes}
 
 
 def california(options, results):
@@ -158,7 +151,6 @@ def california(options, results):
         return ""
     quick = options.scale == "quick"
     names = ("defaults", "defaults, alpha grows", "defaults, alpha falls")
-    names += ("defaults, refitted",)
     cases = [
         {"name": name, "split": split, "shorten": 50 if quick else 1}
         for split in range(1 if quick else 5)
@@ -168,16 +160,12 @@ def california(options, results):
     lines = []
     for name in names:
         own = [r for r in rows if r["name"] == name]
-        if own:
-            cells = [mean_and_sd([r[key] for r in own]) for key in ("rmse", "core")]
-            (error, spread), (core, deviation) = cells
-            lines.append(
-                [
-                    *(name, len(own), f"{error:.4f} ± {spread:.4f}"),
-                    f"{core:.1f} ± {deviation:.1f}",
-                ]
-            )
-    return "\n\n" + table(["California", "splits", "RMSE", "core"], lines)
+        sizes, errors = (np.array([r[key] for r in own]).T for key in ("sizes", "rmse"))
+        cells = ["{:.1f} ± {:.1f}".format(*mean_and_sd(v)) for v in sizes]
+        cells += ["{:.4f} ± {:.4f}".format(*mean_and_sd(v)) for v in errors]
+        lines.append([name, len(own), *cells])
+    header = ["California", "splits", "core", "folded", "RMSE", "folded", "refitted"]
+    return "\n\n" + table(header, lines)
 
 
 def main():
@@ -203,36 +191,24 @@ def main():
     lines = []
     for name in VARIANTS:
         own = [
-            (
-                m["gap"] / r["h_teacher"],
-                m["merged"] / r["h_teacher"],
-                (m["gap"] - max(0, m["linear"] - 1)) / r["h_teacher"],
-                m["linear"],
-                m["error"],
-            )
+            (m, r["h_teacher"])
             for r in rows
             if r["name"] == name
             for m in r["students"]
         ]
         if not own:
             continue
-        gap, merged, joined, linear, error = np.array(own).T
-        lines.append(
-            [
-                name,
-                len(own),
-                *(
-                    "{:.3f} ± {:.3f}".format(*mean_and_sd(v))
-                    for v in (gap, merged, joined)
-                ),
-                f"{linear.mean():.2f}",
-                f"{(np.abs(gap - 1) <= 0.05).mean():.0%}",
-                f"{np.exp(np.log(error).mean()):.2e}",
-            ]
-        )
-    header = ["variant", "runs", "core / teacher", "merged / teacher"]
-    header += ["linear nodes as one / teacher", "linear nodes"]
-    header += ["cores within 5%", "test error (geometric mean)"]
+        sizes = {cut: np.array([m[cut] / t for m, t in own]) for cut in SIZES}
+        cells = ["{:.3f} ± {:.3f}".format(*mean_and_sd(v)) for v in sizes.values()]
+        cells += [
+            f"{(np.abs(sizes[cut] - 1) <= 0.05).mean():.0%}"
+            for cut in ("gap", "folded")
+        ]
+        errors = [np.maximum([m[key] for m, _ in own], 1e-30) for key in ERRORS]
+        cells += [f"{np.exp(np.log(e).mean()):.2e}" for e in errors]
+        lines.append([name, len(own), *cells])
+    header = ["variant", "runs", *(f"{cut} / teacher" for cut in SIZES)]
+    header += ["within 5%", "folded within 5%", *ERRORS]
     text = table(header, lines)
     text += california(options, Results(options.folder / "beyond_california.json"))
     save(options, "beyond", draw(rows), text)
@@ -241,7 +217,7 @@ def main():
 def draw(rows):
     figure, ax = plt.subplots(figsize=(7, 4.2))
     for place, name in enumerate(VARIANTS):
-        for cut, shift, colour in (("gap", 0.15, "C0"), ("merged", -0.15, "C1")):
+        for cut, shift, colour in (("gap", 0.15, "C0"), ("folded", -0.15, "C1")):
             sizes = [
                 m[cut] / r["h_teacher"]
                 for r in rows
@@ -249,7 +225,7 @@ def draw(rows):
                 for m in r["students"]
             ]
             heights = np.full(len(sizes), len(VARIANTS) - place + shift)
-            label = {"gap": "core by the gap", "merged": "after merging"}[cut]
+            label = {"gap": "core by the gap", "folded": "after folding"}[cut]
             ax.plot(
                 *(sizes, heights),
                 "o",

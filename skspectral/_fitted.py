@@ -20,7 +20,6 @@ from skspectral._state import NetworkState
 __all__ = ["FittedSpectralMLP"]
 
 FEW_NUMBERS = 10_000  # of X: more are checked by scikit-learn, which is fast enough
-PREDICT_ROWS = 8192  # rows that are float64 at a time, fewer in wide networks
 
 
 class FittedSpectralMLP(BaseEstimator):
@@ -264,7 +263,7 @@ class FittedSpectralMLP(BaseEstimator):
             X = X.tocsr()
         state, x = self._state(), self._x_columns
         n_rows, out = X.shape[0], np.empty(0)
-        for rows in row_blocks(n_rows, max(state.sizes), PREDICT_ROWS):
+        for rows in row_blocks(n_rows, max(state.sizes)):
             part = X[rows]
             part = part.toarray() if hasattr(part, "toarray") else part
             part = part.astype(np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, _scaling
-from skspectral._scaling import BLOCK_NUMBERS, BLOCK_ROWS, row_blocks
+from skspectral._scaling import BLOCK_NUMBERS, row_blocks
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_fit_makes_no_numpy_copy_of_the_rows(
     table, monkeypatch, parameters, left_out
 ):
     # The one copy there is, standardised, belongs to torch.
-    monkeypatch.setattr(_scaling, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(_scaling, "BLOCK_NUMBERS", 2000)
     X, y = table
     weight = np.ones(len(y))
     weight[:left_out] = 0
@@ -79,7 +79,7 @@ def test_blocks_are_all_rows_once_and_bounded(width):
     lengths = [block.stop - block.start for block in blocks]
     assert [b.start for b in blocks] == [0, *np.cumsum(lengths)[:-1]]
     assert sum(lengths) == n_rows
-    assert max(lengths) <= max(1, min(BLOCK_ROWS, BLOCK_NUMBERS // width))
+    assert max(lengths) <= max(1, BLOCK_NUMBERS // width)
 
 
 def test_a_message_about_many_classes_is_short():

@@ -10,7 +10,7 @@ from skspectral._scaling import column_statistics, neutral
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_scaling, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(_scaling, "BLOCK_NUMBERS", 7 * 4)
 
 
 @pytest.fixture
