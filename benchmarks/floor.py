@@ -28,7 +28,7 @@ import warnings
 
 import numpy as np
 import torch
-from step import N_INPUTS, SHAPES, fitters
+from step import N_INPUTS, SHAPES, measure
 from threadpoolctl import threadpool_limits
 
 REPEATS = 7  # the best of so many is what the machine can do
@@ -79,22 +79,6 @@ def floor(sizes, n_rows):
     return operations, products, 4 * numbers, seconds(lambda: there.copy_(here))
 
 
-def fit_seconds(widths, batch_size, n_steps, repetitions):
-    """Median time of a step of a fit."""
-    n_batches = 10_000 // batch_size
-    n_epochs = max(1, n_steps // n_batches)
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_batches * batch_size, N_INPUTS)).astype(np.float32)
-    y = np.maximum(X, 0).sum(1).astype(np.float32)
-    fit = fitters(widths, batch_size, n_epochs)["spectral"]
-    times = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        fit(X, y)
-        times.append((time.perf_counter() - start) / (n_epochs * n_batches))
-    return np.median(times)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
@@ -115,9 +99,8 @@ def main():
                 operations, products, moved, copy = floor(
                     (N_INPUTS, *widths, 1), n_rows
                 )
-                step = fit_seconds(
-                    widths, n_rows, arguments.steps, arguments.repetitions
-                )
+                how = arguments.steps, arguments.repetitions, ["spectral"]
+                step = np.median(measure(widths, n_rows, *how))
             least = max(products, copy)
             print(
                 f"{widths!s:>12} {n_rows:>6} {operations / 1e6:7.2f} "

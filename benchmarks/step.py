@@ -65,20 +65,21 @@ def fitters(widths, batch_size, n_epochs):
     }
 
 
-def measure(widths, batch_size, n_steps, n_repetitions):
-    """Seconds per step, (repetitions, 4)."""
+def measure(widths, batch_size, n_steps, n_repetitions, names=None):
+    """Seconds per step of the four, or of those named: (repetitions, fits)."""
     n_batches = 10_000 // batch_size
     n_epochs = max(1, n_steps // n_batches)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_batches * batch_size, N_INPUTS)).astype(np.float32)
     y = np.maximum(X, 0).sum(1).astype(np.float32)
     y = (y - y.mean()) / y.std()
+    fits = fitters(widths, batch_size, n_epochs)
     seconds = []
     for _ in range(n_repetitions + 1):
         row = []
-        for fit in fitters(widths, batch_size, n_epochs).values():
+        for name in names or fits:
             start = time.perf_counter()
-            fit(X, y)
+            fits[name](X, y)
             row.append((time.perf_counter() - start) / (n_epochs * n_batches))
         seconds.append(row)
     return np.array(seconds[1:])  # the first repetition warms up

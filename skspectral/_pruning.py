@@ -170,7 +170,7 @@ def prune_estimator(
     if merge:
         if isinstance(merge, str):
             rows, weight = _rows_to_fold_on(estimator, X, sample_weight)
-            small, stands = fold_and_tell(small, rows, weight=weight)
+            small, stands = fold_and_tell(small, rows, weight)
         else:
             small, stands = merge_and_tell(small)
         nodes = [n[mask.numpy()] for n, mask in zip(nodes, stands, strict=True)]

@@ -103,14 +103,13 @@ def fold_nodes(
     >>> fold_nodes(network, torch.randn(100, 3)).sizes
     (3, 1, 1)
     """
-    return fold_and_tell(network, x, weight=weight, angle=angle, tolerance=tolerance)[0]
+    return fold_and_tell(network, x, weight, angle, tolerance)[0]
 
 
 @torch.no_grad()
 def fold_and_tell(
     network: SpectralMLP,
     x: Tensor,
-    *,
     weight: Tensor | None = None,
     angle: float = ANGLE,
     tolerance: float = TOLERANCE,
