@@ -102,5 +102,5 @@ class Adam:
         """
         tiny = torch.finfo(self.parameters.dtype).tiny
         for tensor in (self.parameters, self.mean):
-            tensor.mul_(tensor.abs() >= math.sqrt(tiny))
-        self.square.mul_(self.square >= tiny / 1e-6)
+            torch.ops.aten.hardshrink.out(tensor, math.sqrt(tiny), out=tensor)
+        torch.threshold_(self.square, tiny / 1e-6, 0.0)

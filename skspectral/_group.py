@@ -125,28 +125,29 @@ class Group:
     def _rates(self, crew: Crew, epoch: int) -> list[float] | Tensor:
         """Rate of each step of an epoch: numbers, or (n_batches, K, 1)."""
         n_epochs = self.schedule.n_epochs
-        steps = torch.arange(self.n_batches, dtype=torch.float64)
-        t = epoch + steps / self.n_batches  # epochs
+        times = [epoch + step / self.n_batches for step in range(self.n_batches)]
         columns = []
         for k in crew.members:
             anneal = self.stopping[k].anneal
             if anneal is None:
-                factor = self._decay(t / n_epochs)
+                factors = [self._decay(t / n_epochs) for t in times]
             else:
                 begin, length = anneal
-                height = self._decay(torch.tensor(begin / n_epochs))
-                factor = height * (1 - (t - begin) / length)
-            columns.append(float(self.table.learning_rate[k]) * factor)
-        if all(torch.equal(column, columns[0]) for column in columns):
-            return columns[0].tolist()
-        return torch.stack(columns, 1)[:, :, None].to(crew.step.gradient.device)
+                height = self._decay(begin / n_epochs)
+                factors = [height * (1 - (t - begin) / length) for t in times]
+            rate = float(self.table.learning_rate[k])
+            columns.append([rate * factor for factor in factors])
+        if all(column == columns[0] for column in columns):
+            return columns[0]
+        table = torch.tensor(columns, dtype=torch.float64).T[:, :, None]
+        return table.to(crew.step.gradient.device)
 
-    def _decay(self, t: Tensor) -> Tensor:
+    def _decay(self, t: float) -> float:
         if self.schedule.decay == "linear":
             return 1 - t
         if self.schedule.decay == "cosine":
-            return 0.5 * (1 + torch.cos(math.pi * t))
-        return torch.ones_like(t)
+            return 0.5 * (1 + math.cos(math.pi * t))
+        return 1.0
 
     def _judge(self, crew: Crew, epoch: int, losses: list[float]) -> dict[int, str]:
         """Note the losses; who ends now, and why. Restores and anneals."""
