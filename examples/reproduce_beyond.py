@@ -15,7 +15,15 @@ import warnings
 
 import numpy as np
 import torch
-from _reproduction import Results, arguments, digits, mean_and_sd, save, table
+from _reproduction import (
+    Results,
+    arguments,
+    digits,
+    legend_below,
+    mean_and_sd,
+    save,
+    table,
+)
 from _students import N_ROWS, measure, measure_folded
 from matplotlib import pyplot as plt
 from sklearn.datasets import fetch_california_housing
@@ -237,8 +245,7 @@ def draw(rows):
     ax.axvline(1, color="black", linewidth=0.8)
     ax.set_yticks(range(len(VARIANTS), 0, -1), VARIANTS)
     ax.set_xlabel("nodes of the core / nodes of the teacher")
-    ax.legend(frameon=False)
-    figure.tight_layout()
+    legend_below(figure, ax)
     return figure
 
 

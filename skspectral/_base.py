@@ -31,6 +31,8 @@ from skspectral._together import Data, Plan, train_together
 
 __all__ = ["BaseSpectralMLP", "fit_together"]
 
+GOES_ON = "warm_start, partial_fit and refit go on with the fitted network"
+ANEW = "Clone the estimator to start anew."
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -90,6 +92,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             tell_end = self._tell_callbacks(plan, X, y, sample_weight)
             ((state, history),) = train_together([plan])
             self._finish(plan, state, history)
+            vars(self).pop("_partial", None)  # of another training
             tell_end()
         return self
 
@@ -177,6 +180,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             shuffle=self.shuffle,
             tol=float(self.tol),
             patience=patience if stops else None,
+            watch=self.early_stopping,
         )
 
     def _plan_training(
@@ -260,6 +264,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         """Fitted attributes, from a trained network."""
         results = {
             "_network_state": state,
+            "_is_core": False,
             "_x_columns": plan.data.x,
             "_y_columns": plan.data.y,
             "n_iter_": len(history.loss),
@@ -328,11 +333,13 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
         gated = self.parametrization == "spectral" and self.trainable == "all"
         if core.forming and gated and penalised > 0:
+            whole = self.n_iter_ == n_epochs
+            longer = "Raise max_iter, or" if whole else "It was stopped early: raise"
             warnings.warn(
-                f"the core is still forming after max_iter={n_epochs} epochs: "
+                f"the core is still forming after {self.n_iter_} epochs: "
                 "no gap sets the dying nodes apart from the living, so that the core "
-                "counts both. Raise max_iter, or "
-                f"alpha (now {self.alpha_:.3g}); or cut with prune(threshold=0.05).",
+                f"counts both. {longer} alpha (now {self.alpha_:.3g}); or cut with "
+                "prune(threshold=0.05).",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -423,13 +430,24 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _check_same_shape(self, table) -> None:
         sizes = hidden_sizes(self.hidden_layer_sizes)
         wanted = (table.X.shape[1], *sizes, self._n_network_outputs(table))
-        have = self._state().sizes
-        if wanted != have:
+        state = self._state()
+        if wanted != state.sizes:
             raise ValueError(
-                "warm_start and partial_fit go on with the fitted network, of sizes "
-                f"{have}; got data and parameters for {wanted}. Clone the estimator "
-                "to start anew."
+                f"{GOES_ON}, of sizes {state.sizes}; got data and parameters for "
+                f"{wanted}. {ANEW}"
             )
+        gates = tuple(rule.gate for rule in self._rules(len(wanted) - 1, None))
+        has_bias = state.bias[0] is not None
+        for what, have, asked in (
+            ("gates", state.gates, gates),
+            ("activation", state.activation, self.activation),
+            ("fit_intercept", has_bias, bool(self.fit_intercept)),
+        ):
+            if have != asked:
+                raise ValueError(
+                    f"{GOES_ON}, with {what}={have!r}; got parameters for "
+                    f"{what}={asked!r}. {ANEW}"
+                )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -11,14 +11,15 @@ from skspectral._rows import Rows, take_rows
 from skspectral._runs import Schedule
 from skspectral._step import Batch, Step
 
-__all__ = ["Block", "Minibatches", "count_batches"]
+__all__ = ["Block", "Minibatches", "cut_epoch"]
 
 BLOCK_BYTES = {"cpu": 2**19, "cuda": 2**28}  # rows gathered at once: half an L2 cache
 
 
-def count_batches(n_rows: int, batch_size: int) -> int:
-    """Minibatches of an epoch."""
-    return max(1, math.ceil(n_rows / batch_size))
+def cut_epoch(n_rows: int, batch_size: int) -> tuple[int, int]:
+    """Minibatches of an epoch and their rows: equal ones, so that none is noisier."""
+    n_batches = max(1, math.ceil(n_rows / batch_size))
+    return n_batches, math.ceil(n_rows / n_batches)
 
 
 class Block(NamedTuple):
@@ -46,7 +47,7 @@ class Minibatches:
     rows : Rows
     target : Tensor of shape (n, o)
     index : list of K index tensors
-        The rows of each run. All runs must have equally many minibatches.
+        The rows of each run. All runs must have equally many minibatches of equal size.
     weight : Tensor of shape (K, n), on the CPU, or None
     schedule : Schedule
     generators : list of K torch.Generator
@@ -71,10 +72,8 @@ class Minibatches:
         self.step, self.rows, self.target, self.index = step, rows, target, index
         self.shuffle = schedule.shuffle
         self.weight, self.factor = weight, factor
-        self.n_batches = count_batches(len(index[0]), schedule.batch_size)
-        # An epoch is cut into equal minibatches, so that none is a noisy remainder.
-        self.sizes = [math.ceil(len(i) / self.n_batches) for i in index]
-        self.batch_size = max(self.sizes)
+        cut = cut_epoch(len(index[0]), schedule.batch_size)
+        self.n_batches, self.batch_size = cut
         self.single = step.single
         like = step.gradient
         self.device = like.device
@@ -107,34 +106,32 @@ class Minibatches:
         axis = () if self.single else (n_runs,)
         self.ones = like.new_ones(*axis, 1, self.batch_size)
         self.work = step.buffers(self.batch_size)
-        self._views: dict[tuple[int, int], Batch] = {}
-        # Rows of an epoch, (n_batches, streams, b), and their factors, by run. All runs
-        # have b rows: what fills up shorter ones is row 0 with a factor of 0.
+        self._views: dict[int, Batch] = {}
+        # Rows of an epoch, (n_batches, streams, b), and their factors, by run. What
+        # fills up the last minibatches is row 0 with a factor of 0.
         shape = (self.n_batches, len(streams), self.batch_size)
         self.order = torch.zeros(shape, dtype=torch.int64)
         for s, k in enumerate(self.first):
             self._set_order(s, index[k])
         self.permutation, self.permuted = self.order.new_empty(2, max(map(len, index)))
         self.row_factor = self._row_factor(like)
-        self.n_places = len(index[0]) if self.single else self.order.numel()
         if weight is not None:
             self.weight = weight.to(like)
             runs = torch.arange(n_runs, device=self.device)
             self.run = runs.repeat_interleave(self.batch_size).repeat(self.per_block)
 
     def _set_order(self, stream: int, rows: Tensor) -> None:
-        size, line = self.sizes[self.first[stream]], self.order[:, stream]
+        size, line = self.batch_size, self.order[:, stream]
         whole, rest = divmod(len(rows), size)
-        line[:whole, :size] = rows[: whole * size].view(whole, size)
+        line[:whole] = rows[: whole * size].view(whole, size)
         if rest:
             line[whole, :rest] = rows[whole * size :]
 
     def _row_factor(self, like: Tensor) -> Tensor:
         """Factor / (b mean w) of each place; b: the rows of this run and minibatch."""
-        sizes = torch.tensor(self.sizes)
         n_rows = torch.tensor([len(i) for i in self.index])
-        first = torch.arange(self.n_batches)[:, None] * sizes
-        counts = torch.minimum((n_rows - first).clamp_min(0), sizes)[..., None]
+        first = torch.arange(self.n_batches)[:, None] * self.batch_size
+        counts = (n_rows - first).clamp(0, self.batch_size)[..., None]
         factor = self.factor / counts.clamp_min(1).double()
         if self.weight is not None:
             pairs = zip(self.weight, self.index, strict=True)
@@ -146,10 +143,10 @@ class Minibatches:
         """Permute the rows of each run and go through them once."""
         if self.shuffle:
             self._permute()
-        places = self.order.view(-1)[: self.n_places]
+        places = self.order.view(-1)
         n_streams, n_runs = self.order.shape[1], len(self.index)
         per_block = self.per_block * n_streams * self.batch_size
-        for start in range(0, self.n_places, per_block):
+        for start in range(0, len(places), per_block):
             rows = places[start : start + per_block].to(self.device)
             first, n = (k // n_streams * n_runs for k in (start, len(rows)))
             yield self._fill(slice(first, first + n), rows)
@@ -184,7 +181,7 @@ class Minibatches:
                 rows = by_run
             w.mul_(self.weight[self.run[:n], rows][:, None])
         step = len(self.index) * self.batch_size
-        batches = [self._view(a, min(a + step, n)) for a in range(0, n, step)]
+        batches = [self._view(slice(a, a + step)) for a in range(0, n, step)]
         if self.single:
             return Block(batches, output, y, w)
         shape = (-1, len(self.index), self.batch_size)
@@ -201,18 +198,17 @@ class Minibatches:
             out=out.view(n_batches, n_runs, -1),
         )
 
-    def _view(self, start: int, stop: int) -> Batch:
+    def _view(self, places: slice) -> Batch:
         """Views of one minibatch of the block, made once."""
-        batch = self._views.get((start, stop))
+        batch = self._views.get(places.start)
         if batch is None:
-            tensors = [t[start:stop] for t in (self.x, self.y, self.w, self.output)]
-            n = stop - start
+            tensors = [t[places] for t in (self.x, self.y, self.w, self.output)]
             if not self.single:
-                n = self.batch_size
-                tensors = [t.unflatten(0, (-1, n)) for t in tensors]
-            z, a, d = (tuple(t[..., :n, :] for t in work) for work in self.work)
+                shape = (-1, self.batch_size)
+                tensors = [t.unflatten(0, shape) for t in tensors]
             x, y, w, output = tensors
+            z, a, d = map(tuple, self.work)
             members = self.step.members(x, a, [*z, output])
-            batch = Batch(x, y, w, self.ones[..., :n], output, z, a, d, members)
-            self._views[start, stop] = batch
+            batch = Batch(x, y, w, self.ones, output, z, a, d, members)
+            self._views[places.start] = batch
         return batch

@@ -12,7 +12,7 @@ from skspectral._batches import Minibatches
 from skspectral._objective import Loss, penalty
 from skspectral._packed import Parameters
 from skspectral._rows import Rows
-from skspectral._runs import Runs
+from skspectral._runs import Runs, rows_of
 from skspectral._step import Step
 from skspectral.nn import SpectralMLP
 
@@ -102,7 +102,7 @@ class Crew:
             rows,
             target,
             own_index,
-            None if weight is None else weight[self.members],
+            None if weight is None else rows_of(weight, self.members),
             table.schedule,
             self.generators,
             n_outputs,

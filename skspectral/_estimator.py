@@ -580,7 +580,8 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         if len(self.classes_) < 2:
             raise ValueError(
                 "y must hold at least two classes; got one class, "
-                f"{self.classes_[0]!r}. Check how the rows were selected."
+                f"{self.classes_.tolist()[0]!r}. Check how the rows were selected; "
+                "those of `sample_weight` 0 are not there."
             )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
@@ -611,21 +612,22 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     def _factors_of_classes(self, y):
         if self.class_weight is None:
             return None
-        present = np.unique(y)
         named = self.class_weight
-        if isinstance(named, dict):
-            strangers = [c for c in named if c not in self.classes_]
-            if strangers:
-                raise ValueError(
-                    "`class_weight` must name classes of y, "
-                    f"{shorten(self.classes_.tolist())}; got {shorten(strangers)} as "
-                    "well. Leave these out: a class that is not "
-                    "named weighs 1."
-                )
-        factors = np.ones(len(self.classes_))
-        values = compute_class_weight(named, classes=present, y=y)
-        factors[np.searchsorted(self.classes_, present)] = values
-        return factors
+        if isinstance(named, str):
+            factors = np.ones(len(self.classes_))
+            present = np.unique(y)
+            balanced = compute_class_weight(named, classes=present, y=y)
+            factors[np.searchsorted(self.classes_, present)] = balanced
+            return factors
+        strangers = [c for c in named if c not in self.classes_]
+        if strangers:
+            raise ValueError(
+                "`class_weight` must name classes of y, "
+                f"{shorten(self.classes_.tolist())}; got {shorten(strangers)} as "
+                "well. Leave these out: a class that is not "
+                "named weighs 1."
+            )
+        return np.array([float(named.get(c, 1)) for c in self.classes_.tolist()])
 
     def _strata(self, y):
         return None if self._multilabel else y[:, 0].astype(np.int64)
@@ -666,8 +668,15 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
                 "partial_fit sees a chunk at a time and cannot balance classes; got "
                 f"class_weight={self.class_weight!r}. Pass a dict of weights."
             )
-        if first and classes is not None:
-            self._announced = np.unique(np.asarray(classes))
+        if classes is not None:
+            announced = np.unique(np.asarray(classes))
+            if not first and not np.array_equal(announced, self.classes_):
+                raise ValueError(
+                    "`classes` must be those of the first call, "
+                    f"{shorten(self.classes_.tolist())}; got "
+                    f"{shorten(announced.tolist())}. Leave it out in later calls."
+                )
+            self._announced = announced
         try:
             return self._partial_fit(X, y, sample_weight)
         finally:

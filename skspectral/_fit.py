@@ -138,6 +138,10 @@ def auto_max_iter(n_rows: int, batch_size: int) -> int:
     return max(10, math.ceil(min(18_000, 8_000 + n_rows) / n_batches))
 
 
+def _first_words(error: Exception) -> str:
+    return str(error).splitlines()[0].split(". ")[0][:120].rstrip(". ")
+
+
 def choose_device(device: str, *, work: float) -> torch.device:
     """Device of a fit; `work` is the multiplications of one step."""
     if device == "auto":
@@ -146,10 +150,11 @@ def choose_device(device: str, *, work: float) -> torch.device:
         return torch.device("cuda" if gain else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen)
+        if torch.empty(0, device=chosen).is_meta:
+            raise RuntimeError("its tensors hold no numbers")
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
             f"`device` must name a device torch can use here; got device={device!r}, "
-            f"of which torch says: {str(error).splitlines()[0]} Use 'auto' or 'cpu'."
+            f"of which torch says: {_first_words(error)}. Use 'auto' or 'cpu'."
         ) from error
     return chosen

@@ -29,6 +29,8 @@ class FittedSpectralMLP(BaseEstimator):
     statistics; all else is computed from them when asked for.
     """
 
+    _is_core = False  # what a prune has left: there is nothing more to cut
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network_state")
 
@@ -121,8 +123,8 @@ class FittedSpectralMLP(BaseEstimator):
 
     @property
     def core_formed_(self):
-        """Whether a gap sets the dead nodes apart, or every node is needed."""
-        return not self._core().forming
+        """Whether a gap sets the dead nodes apart, or no node is dead or nearly so."""
+        return self._is_core or not self._core().forming
 
     @property
     def feature_importances_(self):
@@ -173,7 +175,8 @@ class FittedSpectralMLP(BaseEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Rows to fold on, with ``merge="fold"``, and to refit on, with
-            ``refit=True``; not used without these. Those of fit, as a rule.
+            ``refit=True``; not used without these. Those of fit, as a rule: away from
+            the rows it is given, folding may change the function a lot.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Their targets, for ``refit=True``.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -184,8 +187,8 @@ class FittedSpectralMLP(BaseEstimator):
             with at least that fraction of the layer's largest relevance; the paper's is
             0.05, the histogram bin of [1]_.
         n_nodes : int, float or tuple of them, default=None
-            Keep that many nodes in each hidden layer instead; a float in (0, 1] is a
-            fraction of them, rounded, one node at least.
+            Keep that many nodes in each hidden layer instead, before any are merged; a
+            float in (0, 1] is a fraction of them, rounded, one node at least.
         relevance : {"R", "path"}, default="R"
             ``"R"``: gated norm of a node. ``"path"``: norm of its incoming times norm
             of its outgoing weights.

@@ -24,15 +24,16 @@ class _Stopping:
 
     def __init__(self) -> None:
         self.best = math.inf
+        self.best_epoch: int | None = None
         self.since = 0  # epochs without an improvement by tol
         self.anneal: tuple[int, int] | None = None  # first epoch, number of epochs
 
-    def watch(self, loss: float, tol: float) -> bool:
+    def watch(self, epoch: int, loss: float, tol: float) -> bool:
         """Note the loss of an epoch; whether it is the best."""
         self.since = 0 if loss < self.best - tol else self.since + 1
-        improved = loss < self.best
-        self.best = min(self.best, loss)
-        return improved
+        if loss < self.best:
+            self.best, self.best_epoch = loss, epoch
+        return self.best_epoch == epoch
 
 
 class Group:
@@ -40,10 +41,20 @@ class Group:
 
     Those of equal shape are a crew and share each step. Runs that end leave; runs that
     lose nodes go over to a crew of their new shape.
-    """
 
-    n_batches = 0
-    after_step: AfterStep | None = None
+    Parameters
+    ----------
+    network, task, table, validation
+        See :func:`skspectral._train.train`.
+    histories : list of History
+        Of all rows of the table, as is `index`.
+    index : list of index tensors
+        The rows of each run.
+    members : list of int
+        The rows of the table that are in this group.
+    generators : list of torch.Generator
+        Theirs.
+    """
 
     def __init__(
         self,
@@ -53,6 +64,8 @@ class Group:
         validation: Task | None,
         histories: list[History],
         index: list[Tensor],
+        members: list[int],
+        generators: list[torch.Generator],
     ) -> None:
         self.network, self.task, self.table = network, task, table
         self.validation, self.histories = validation, histories
@@ -62,22 +75,19 @@ class Group:
         if validation is not None:
             watched = validation.index_of_runs(validation.weight, len(table))
             self.watched_rows = watched
-
-    def admit(
-        self,
-        members: list[int],
-        generators: list[torch.Generator],
-        optimizer: Adam | None = None,
-    ) -> None:
-        """Begin with the given rows of the table."""
+        # Whether runs go back to the best of their validation losses.
+        self.restores = validation is not None and self.schedule.watch
+        self.restores &= self.schedule.patience is not None
         self.stopping = {k: _Stopping() for k in members}
-        widths = self.network.sizes[1:-1]
+        widths = network.sizes[1:-1]
         nodes = [torch.arange(width).expand(len(members), -1) for width in widths]
-        who = Rollcall(members, nodes, [generators[k] for k in members])
-        self.crews = [self._crew(who)]
-        if optimizer is not None:
-            (crew,) = self.crews
-            crew.optimizer = optimizer.on(crew.parameters.trained)
+        self.crews = [self._crew(Rollcall(members, nodes, generators))]
+        self.n_batches = self.crews[0].minibatches.n_batches
+
+    def go_on_with(self, optimizer: Adam) -> None:
+        """Take over the state of an optimiser: that of a single run."""
+        (crew,) = self.crews
+        crew.optimizer = optimizer.on(crew.parameters.trained)
 
     def _crew(self, who: Rollcall) -> Crew:
         task = self.task
@@ -89,20 +99,20 @@ class Group:
         """Rows of the table that are still training."""
         return sorted(k for crew in self.crews for k in crew.members)
 
-    def run(self, on_epoch: OnEpoch | None) -> bool:
+    def run(self, on_epoch: OnEpoch | None, after_step: AfterStep | None) -> bool:
         """Train until every member has ended; False if interrupted."""
         epoch = 0
         looked = 0  # steps, at the last look for nodes to leave
         try:
             while self.crews and epoch < self.schedule.n_epochs:
                 losses = [
-                    crew.epoch(self._rates(crew, epoch), self.after_step)
+                    crew.epoch(self._rates(crew, epoch), after_step)
                     for crew in self.crews
                 ]
                 ended: dict[int, str] = {}
                 for crew, own in zip(self.crews, losses, strict=True):
-                    crew.completed.copy_(crew.parameters.trained)
                     ended |= self._judge(crew, epoch, own)
+                    crew.completed.copy_(crew.parameters.trained)
                 if on_epoch is not None:
                     told = Epoch(epoch, self.members, self.histories, self.write_back)
                     with torch.inference_mode(False):
@@ -153,14 +163,15 @@ class Group:
         """Note the losses; who ends now, and why. Restores and anneals."""
         schedule, watched = self.schedule, losses
         if self.validation is not None:
-            watched = self._validation_losses(crew, self.validation)
+            validation = self._validation_losses(crew, self.validation)
+            for k, seen in zip(crew.members, validation, strict=True):
+                self.histories[k].validation_loss.append(seen)
+            watched = validation if schedule.watch else losses
         ended: dict[int, str] = {}
         improved, restore = [], []
         for k, loss, seen in zip(crew.members, losses, watched, strict=True):
             history, stopping = self.histories[k], self.stopping[k]
             history.loss.append(loss)
-            if self.validation is not None:
-                history.validation_loss.append(seen)
             better = enough = False
             if not math.isfinite(loss):
                 ended[k] = "diverged"
@@ -168,18 +179,18 @@ class Group:
                 if epoch + 1 >= sum(stopping.anneal):
                     ended[k] = "patience"
             elif schedule.patience is not None:
-                better = stopping.watch(seen, schedule.tol)
-                if better:
-                    history.best_epoch = epoch
+                better = stopping.watch(epoch, seen, schedule.tol)
                 enough = stopping.since >= schedule.patience
                 left = schedule.n_epochs - epoch - 1
                 if enough and (schedule.decay == "constant" or left == 0):
                     ended[k] = "patience"
                 elif enough:
                     stopping.anneal = (epoch + 1, min(epoch + 1, left))
+                if enough and self.restores:
+                    history.best_epoch = stopping.best_epoch
             improved.append(better)
             restore.append(enough)
-        if self.validation is not None and schedule.patience is not None:
+        if self.restores:
             trained, best = crew.parameters.trained, crew.best
             better_rows = torch.tensor(improved, device=trained.device)[:, None]
             torch.where(better_rows, trained, best, out=best)
@@ -224,15 +235,13 @@ class Group:
         k = crew.members[m]
         history = self.histories[k]
         history.ended = why
-        # At a constant rate nothing anneals: the best is the result. At a falling
-        # one the end of the fall is, unless patience ended the run before.
-        if self.validation is None or history.best_epoch is None:
-            history.best_epoch = None
-        elif self.schedule.decay == "constant":
-            crew.parameters.trained[m] = crew.best[m]
-        elif self.stopping[k].anneal is None and why != "patience":
-            history.best_epoch = None
-        if len(self.table) == 1 and crew.parameters.sizes == self.network.sizes:
+        # At a constant rate nothing anneals: the best is the result. At a falling one
+        # the end of the fall is.
+        if self.restores and self.schedule.decay == "constant":
+            history.best_epoch = self.stopping[k].best_epoch
+            if history.best_epoch is not None:
+                crew.parameters.trained[m] = crew.best[m]
+        if len(self.table) == 1:
             history.optimizer = crew.optimizer
 
     def _shrink(self, epoch: int) -> None:
@@ -242,8 +251,8 @@ class Group:
         stays: dict[int, list[Tensor]] = {}
         for crew in self.crews:
             for m, k in enumerate(crew.members):
-                if self._may_restore(k):
-                    continue
+                if self.restores and self.stopping[k].anneal is None:
+                    continue  # early stopping may yet go back to these parameters
                 task, weight = self.task, self.weight
                 sample = Sample(
                     task.rows,
@@ -268,11 +277,6 @@ class Group:
         for k, places in stays.items():
             self.histories[k].widths.append((epoch, tuple(map(len, places))))
 
-    def _may_restore(self, k: int) -> bool:
-        """Whether early stopping may yet go back to parameters of this run."""
-        watches = self.validation is not None and self.schedule.patience is not None
-        return watches and self.stopping[k].anneal is None
-
     def _regroup(
         self,
         old: list[Crew],
@@ -283,10 +287,11 @@ class Group:
 
         `stays` says which nodes stay, of the runs that lose some.
         """
-        self.crews = [crew for crew in self.crews if crew not in old]
+        crews = [crew for crew in self.crews if crew not in old]
         if not members:
             for crew in old:
                 crew.parameters.write(crew.parameters.trained, self.network)
+            self.crews = crews
             return
         stored = Stored.like(self.network)
         shapes: dict[tuple[int, ...], list[tuple[int, list[Tensor], Any]]] = {}
@@ -311,7 +316,8 @@ class Group:
             who = Rollcall([run[0] for run in runs], layers, generators)
             crew = self._crew(who)
             crew.resume(stored, old[0].optimizer.t)
-            self.crews.append(crew)
+            crews.append(crew)
+        self.crews = crews  # in the end: until then an interrupt finds the old ones
 
     def _remove(self, k: int, nodes: list[Tensor], stay: list[Tensor]) -> list[Tensor]:
         """Take nodes out of run k; those that stay, as places in the whole network."""

@@ -129,10 +129,10 @@ RULES: dict[str, Rule] = {
         "True prints a line now and then.",
     ),
     "class_weight": Rule(
-        "None, 'balanced' or a dict from class to weight",
+        "None, 'balanced' or a dict from class to a finite weight >= 0",
         lambda v: (
             v is None
-            or isinstance(v, (dict, list))
+            or (isinstance(v, dict) and all(_real(w) and w >= 0 for w in v.values()))
             or (isinstance(v, str) and v == "balanced")
         ),
         "'balanced' weighs classes inversely to their frequencies.",

@@ -157,6 +157,11 @@ def prune_estimator(
             "prune(merge='fold') without X. Call prune(X, merge='fold') with the rows "
             "of fit, or pass merge=True, which needs none."
         )
+    if isinstance(X, (str, Real)):
+        raise ValueError(
+            f"X must be a table of rows, to fold or to refit on; got {X!r}. Name what "
+            "you meant: prune(threshold=...) or prune(n_nodes=...)."
+        )
     network = estimator._network()
     core = find_core(network, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
     if core.vanished:
@@ -175,13 +180,14 @@ def prune_estimator(
             small, stands = merge_and_tell(small)
         nodes = [n[mask.numpy()] for n, mask in zip(nodes, stands, strict=True)]
     nothing = small.sizes == network.sizes
-    if n_nodes is None and (nothing or core.forming):
+    forming = core.forming and not estimator._is_core
+    if n_nodes is None and not estimator._is_core and (nothing or forming):
         what = "nothing" if nothing else "only nodes without any relevance"
-        hint = (
-            "the core is still forming: raise max_iter or alpha, or cut by a number"
-            if core.forming
-            else "every node is needed at this alpha"
-        )
+        hint = "every one is needed at this alpha, or the fit was too short to tell"
+        if forming:
+            hint = (
+                "the core is still forming: raise max_iter or alpha, or cut by number"
+            )
         warnings.warn(f"prune removed {what}: {hint}.", UserWarning, stacklevel=3)
     pruned = clone(estimator).set_params(hidden_layer_sizes=small.sizes[1:-1])
     # Not the state of an optimiser of another shape; callbacks the clone has already.
@@ -191,12 +197,20 @@ def prune_estimator(
     pruned._network_state = NetworkState.from_network(small)
     if refit:
         _refit(pruned, X, y, sample_weight)
+    pruned._is_core = not forming  # a cut network has no dead nodes to find a gap by
     return pruned, nodes
 
 
 def _rows_to_fold_on(estimator, X, sample_weight):
     """Rows in the units of the network, and their weights, as tensors."""
     X, weight = read_rows(estimator, X, sample_weight)
+    if X.shape[0] < min(estimator._n_rows, FOLD_ROWS) / 2:
+        warnings.warn(
+            "merge='fold' keeps the function on the rows it is given, not elsewhere; "
+            f"got {X.shape[0]} rows, where fit had {estimator._n_rows}. Pass those.",
+            UserWarning,
+            stacklevel=4,
+        )
     if X.shape[0] > FOLD_ROWS:
         rows = np.linspace(0, X.shape[0] - 1, FOLD_ROWS).round().astype(int)
         X, weight = X[rows], None if weight is None else weight[rows]
@@ -209,6 +223,7 @@ def _rows_to_fold_on(estimator, X, sample_weight):
 def _refit(estimator, X, y, sample_weight) -> None:
     """Train on without penalty: the lasso's shrinkage of the survivors is undone."""
     table = read_table(estimator, X, y, sample_weight, reset=False)
+    estimator._check_same_shape(table)
     schedule = Schedule(
         n_epochs=max(1, math.ceil(estimator.n_iter_ / 4)),
         batch_size=estimator._batch_size(len(table.y)),

@@ -16,14 +16,13 @@ def read_table(estimator, X, y, sample_weight, *, reset: bool, first: bool = Tru
     if estimator._regression:
         _refuse_strings(y)
     X, y = _checked(estimator, X, y, reset=reset, ensure_min_samples=2 if first else 1)
-    weight = check_weight(sample_weight, len(y))
-    y, weight = estimator._read_targets(y, weight, reset=reset)
-    table = Table(X, y, weight)
-    if weight is not None and not weight.all():
-        # A row of weight 0 is a row that is not there: not in the statistics, not in
-        # the validation split, not in a minibatch.
-        table = take_rows(table, np.flatnonzero(weight))
-    return table
+    table = Table(X, y, check_weight(sample_weight, X.shape[0]))
+    if table.weight is not None and not table.weight.all():
+        # A row of weight 0 is a row that is not there: not among the classes, not in
+        # the statistics, not in the validation split, not in a minibatch.
+        table = take_rows(table, np.flatnonzero(table.weight))
+    y, weight = estimator._read_targets(table.y, table.weight, reset=reset)
+    return Table(table.X, y, weight)
 
 
 def read_rows(estimator, X, sample_weight):
@@ -59,7 +58,7 @@ def read_watched(estimator, X, y, sample_weight):
             )
         return None
     X, y = _checked(estimator, X, y, reset=False)
-    weight = check_weight(sample_weight, len(y), "sample_weight_val")
+    weight = check_weight(sample_weight, X.shape[0], "sample_weight_val")
     y, weight = estimator._read_targets(y, weight, reset=False, watched=True)
     return Table(X, y, weight)
 

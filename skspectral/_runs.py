@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-__all__ = ["LayerRule", "Runs", "Schedule", "layer_rules"]
+__all__ = ["LayerRule", "Runs", "Schedule", "layer_rules", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,12 @@ class Schedule:
         Smallest improvement that counts, for `patience`.
     patience : int or None
         Stop a run whose watched loss has not improved by `tol` for that many epochs.
-        None never stops. The watched loss is that of the validation rows, where there
-        are any; then the best parameters are restored, and, if the schedule decays,
-        the rate falls from where it was to zero before the run ends.
+        None never stops. With validation rows to `watch` the best parameters are
+        restored, and, if the schedule decays, the rate falls from where it was to zero
+        before the run ends.
+    watch : bool
+        Whether `patience` is about the validation rows, where there are any. If not,
+        their losses are only noted.
     shrink : bool
         Whether nodes leave the running network that no longer matter to it: see
         :mod:`skspectral._shrink`.
@@ -63,6 +66,7 @@ class Schedule:
     shuffle: bool = True
     tol: float = 1e-4
     patience: int | None = None
+    watch: bool = True
     shrink: bool = True
 
 
@@ -114,8 +118,15 @@ class Runs:
                 )
                 for rule in self.layers
             ),
-            weight=None if self.weight is None else self.weight[index],
+            weight=None if self.weight is None else rows_of(self.weight, index),
         )
+
+
+def rows_of(weight: Tensor, index: Tensor | Sequence[int]) -> Tensor:
+    """Rows of a (K, n) matrix; those of one that is a single row K times are views."""
+    if weight.stride(0) == 0:
+        return weight[:1].expand(len(index), -1)
+    return weight[index]
 
 
 def layer_rules(

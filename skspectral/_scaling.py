@@ -101,7 +101,7 @@ def column_statistics(table, weight: np.ndarray | None) -> Columns:
         raise ValueError(
             "the variance of every column must be finite in float64; column "
             f"{column} has values up to {largest:.3g}. Rescale it, "
-            " or take its logarithm."
+            "or take its logarithm."
         )
     return Columns(mass, mean, variance)
 

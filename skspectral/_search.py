@@ -83,10 +83,9 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
     Notes
     -----
     In float64 the scores equal those of GridSearchCV to rounding. In float32 those of a
-    regressor are equal bit by bit, on one thread of a CPU, with torch's MKL and folds
-    that are cut into equal minibatches; elsewhere training with ReLU amplifies what
-    the kernels of a batch round differently: single scores may differ in the third
-    digit.
+    regressor are equal bit by bit, on one thread of a CPU with torch's MKL; elsewhere
+    training with ReLU amplifies what the kernels of a batch round differently: scores
+    may differ in the second or third digit, and close candidates change places.
 
     Callbacks (scikit-learn 1.9) see one tree: search, then candidate and fold, then
     epoch. Those that train together advance together; one that a callback stops ends

@@ -75,9 +75,11 @@ def staying(crew: Crew, member: int, sample: Sample) -> list[Tensor] | None:
     ):
         return None
     stay, shrinks = [], False
-    for width, (share, leave) in zip(
-        widths, leaving(step, member, sample), strict=True
+    # Both: of a node that no row of the sample reaches nothing is seen but its weights.
+    for width, light, (share, leave) in zip(
+        widths, small, leaving(step, member, sample), strict=True
     ):
+        leave = leave & light
         left = _next_width(width, int(leave.sum()))
         weakest = torch.where(leave, share, math.inf).argsort(stable=True)
         gone = torch.zeros_like(leave)

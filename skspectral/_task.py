@@ -55,7 +55,7 @@ class History:
         Epoch (from 0) whose parameters were restored, if any were.
     ended : {"max_iter", "patience", "diverged", "callback", "interrupted"}
     optimizer : Adam or None
-        State to go on from; only where a single run was trained and kept its nodes.
+        State to go on from; only where a single run was trained.
     widths : list of (epoch, widths)
         When nodes left while it trained: after how many epochs, and the widths of the
         hidden layers from then on.

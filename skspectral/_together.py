@@ -238,7 +238,9 @@ class _Stack:
     def weights(self, n_runs: int, dtype: torch.dtype) -> Tensor | None:
         if self.weight is None:
             return None
-        return torch.tensor(self.weight, dtype=dtype).expand(n_runs, -1)
+        # Only ratios matter, and these are finite in float32.
+        weight = self.weight / self.weight.mean()
+        return torch.tensor(weight, dtype=dtype).expand(n_runs, -1)
 
 
 def _stack(tables: list[tuple[Table, Columns, Columns]], plan: Plan) -> _Stack:

@@ -7,7 +7,7 @@ its minibatches, its rate and its end; nothing here reduces over the axis of run
 import torch
 
 from skspectral._adam import Adam
-from skspectral._batches import count_batches
+from skspectral._batches import cut_epoch
 from skspectral._crew import AfterStep
 from skspectral._group import Group
 from skspectral._runs import Runs
@@ -64,15 +64,16 @@ def train(
     if generators is None:
         generators = [torch.Generator().manual_seed(seed) for seed in runs.seeds]
     histories = [History() for _ in range(len(runs))]
-    # Runs that take equally many steps an epoch take them together.
-    groups: dict[int, list[int]] = {}
+    # Runs of equally many minibatches of equal size take their steps together.
+    groups: dict[tuple[int, int], list[int]] = {}
     for k, own in enumerate(index):
-        n_batches = count_batches(len(own), runs.schedule.batch_size)
-        groups.setdefault(n_batches, []).append(k)
-    for n_batches, members in groups.items():
-        group = Group(network, task, runs, validation, histories, index)
-        group.n_batches, group.after_step = n_batches, after_step
-        group.admit(members, generators, optimizer)
-        if not group.run(on_epoch):
+        shape = cut_epoch(len(own), runs.schedule.batch_size)
+        groups.setdefault(shape, []).append(k)
+    for members in groups.values():
+        who = [generators[k] for k in members]
+        group = Group(network, task, runs, validation, histories, index, members, who)
+        if optimizer is not None:
+            group.go_on_with(optimizer)
+        if not group.run(on_epoch, after_step):
             break
     return histories

@@ -39,6 +39,7 @@ CLASSIFIER_OPTIONS = {
     "zipmap": [True, False, "columns"],
     "nocl": [False, True],
     "output_class_labels": [False, True],
+    "raw_scores": [False, True],
 }
 PRUNER_OPTIONS = {"transform": [False, True], **CLASSIFIER_OPTIONS}
 
@@ -65,7 +66,8 @@ def register_converters():
     Columns are centred and scaled in float64, whatever the type of the input. The
     network computes in float64 where the input is float64, else in float32.
 
-    Classifiers have skl2onnx's options `zipmap`, `nocl` and `output_class_labels`. A
+    Classifiers have skl2onnx's options `zipmap`, `nocl`, `output_class_labels` and
+    `raw_scores`. A
     pruner predicts; before the last step of a Pipeline, in a FeatureUnion or in a
     ColumnTransformer it transforms, and anywhere else with
     ``options={SpectralPruner: {"transform": True}}``. For this the parsers of these
@@ -185,7 +187,8 @@ def _convert(scope, operator, container):
     elif len(operator.outputs) == 1:
         results = [graph.numbers()]
     else:
-        results = graph.classes(_labels(scope, model))
+        raw = scope.get_options(model).get("raw_scores", False)
+        results = graph.classes(_labels(scope, model), raw=raw)
     for result, output in zip(results, operator.outputs, strict=True):
         graph.Identity(result, output_names=[output]).add_to(scope, container)
 
@@ -237,17 +240,20 @@ class _Graph:
         z = self.Mul(z, columns.scale.astype(self.dtype))
         return self.Add(z, columns.mean.astype(self.dtype))
 
-    def classes(self, labels):
-        """Labels and probabilities. Labels come from the logits, as in `predict`."""
+    def classes(self, labels, *, raw=False):
+        """Labels, which come from the logits as in `predict`, and probabilities.
+
+        With `raw` the logits themselves instead, which CalibratedClassifierCV asks for.
+        """
         logits = self.numbers()
         if self.network._multilabel:
             positive = self.Greater(logits, np.zeros(1, dtype=self.dtype))
-            return self.Cast(positive, to=TensorProto.INT64), self.Sigmoid(logits)
+            scores = logits if raw else self.Sigmoid(logits)
+            return self.Cast(positive, to=TensorProto.INT64), scores
         if self.network._is_binary():
             logits = self.Concat(self.Neg(logits), logits, axis=1)
             probabilities = self.Sigmoid(logits)
         else:
             probabilities = self.Softmax(logits, axis=1)
-        return self.Gather(
-            labels, self.ArgMax(logits, axis=1, keepdims=0)
-        ), probabilities
+        most = self.ArgMax(logits, axis=1, keepdims=0)
+        return self.Gather(labels, most), logits if raw else probabilities

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import StackingClassifier, VotingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -177,6 +178,14 @@ def test_inside_the_meta_estimators_of_scikit_learn(regression):
     assert_predicts(GridSearchCV(pruner, grid, cv=2).fit(X, y), X)
     parts = [("a", clf), ("b", SpectralPruner(clf, n_nodes=5))]
     assert_classifies(StackingClassifier(parts, cv=2).fit(X, y > 1), X)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_calibrated_classifier_gets_scores(regression, n_classes):
+    X, y = regression
+    labels = np.searchsorted(np.quantile(y, np.arange(1, n_classes) / n_classes), y)
+    model = CalibratedClassifierCV(SpectralMLPClassifier(**QUICK), cv=2)
+    assert_classifies(model.fit(X, labels), X)
 
 
 @both_dtypes

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes, load_iris, make_friedman1
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
 from sklearn.metrics import get_scorer
@@ -110,14 +110,15 @@ def test_the_results_are_those_of_grid_search(name):
     np.testing.assert_allclose(found.predict(X), expected.predict(X), atol=1e-9)
 
 
-def test_a_regression_is_equal_bit_by_bit_in_float32():
-    X, y = load_diabetes(return_X_y=True)
+@pytest.mark.parametrize(("n_rows", "cv"), [(400, 5), (1249, 5), (1250, 3)])
+def test_a_regression_is_equal_bit_by_bit_in_float32(n_rows, cv):
+    """Folds of unequal numbers of rows, and minibatches that do not fill up, too."""
+    X, y = make_friedman1(n_rows, noise=1.0, random_state=0)
     grid = {"alpha": [1e-4, 1e-3, 1e-2, 1.0]}
     wide = {**QUICK, "hidden_layer_sizes": 32, "max_iter": 40}
     model = SpectralMLPRegressor(**wide)
-    # 320 rows a fold: a smaller last minibatch is filled up, and equal to rounding.
-    expected, found = both(model, grid, X[:400], y[:400])
-    for split in range(5):
+    expected, found = both(model, grid, X, y, cv=cv)
+    for split in range(cv):
         key = f"split{split}_test_score"
         np.testing.assert_array_equal(found.cv_results_[key], expected.cv_results_[key])
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import skspectral._group
+import skspectral._shrink
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 from skspectral._objective import LOSSES, CrossEntropy, SquaredError
 from skspectral._packed import Parameters
@@ -49,6 +50,42 @@ def outputs(state, plan):
     table = plan.data.table
     x = (table.X - plan.data.x.mean) / plan.data.x.scale
     return state.propagate(np.ascontiguousarray(x, dtype=np.float64))
+
+
+def test_a_node_stays_that_only_unseen_rows_need(monkeypatch):
+    """A look goes through every other row, and here every other row is special."""
+    monkeypatch.setattr(skspectral._shrink, "LOOK_ROWS", 300)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 3))
+    X[:, 0] *= 0.1
+    X[1::2, 0] = rng.uniform(2, 10, size=300)
+    y = np.maximum(X[:, 1], 0)
+    y[1::2] += 2 * np.abs(X[1::2, 0] - 6) - 4
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=128, alpha=1e-3, max_iter=200, batch_size=60, random_state=0
+    )
+    plan = model._plan(*model._read(X, y))
+    ((_, history),) = train_together([plan])
+    assert history.widths
+    for epoch, _ in history.widths:
+        assert history.loss[epoch] < 1.5 * history.loss[epoch - 1]
+
+
+def test_an_interrupt_while_nodes_leave_loses_nothing(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    model, plan = make_plan(alpha=3e-2)
+    monkeypatch.setattr(skspectral._group.Stored, "like", interrupt)
+    ((state, history),) = train_together([plan])
+    assert history.ended == "interrupted"
+    assert state.sizes == plan.start.sizes
+    model._finish(plan, state, history, warn=False)
+    # That of the epochs that are told, not the start and not zeros.
+    table = plan.data.table
+    error = np.mean((model.predict(table.X) - table.y[:, 0]) ** 2)
+    assert error < 0.5 * np.var(table.y)
+    assert error < history.loss[-1] * np.var(table.y)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""Which rows count, and what a fitted network may go on as."""
+
+import dataclasses
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+
+from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
+
+
+def test_what_a_prune_has_left_is_a_core():
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=40, alpha=1e-2, random_state=0)
+    model.fit(X, y)
+    assert model.core_formed_
+    relevance = torch.tensor(model.feature_relevance_)
+    # Two living nodes, the second so small that nothing but the dead ones shows a gap.
+    state = model._state()
+    strong, weak = relevance.argsort(descending=True)[:2].tolist()
+    scale = np.zeros(40)
+    scale[strong] = 1
+    scale[weak] = 0.02 * relevance[strong] / relevance[weak]
+    lambda_out = (state.lambda_out[0] * scale, state.lambda_out[1])
+    model._network_state = dataclasses.replace(state, lambda_out=lambda_out)
+    assert model.core_sizes_ == (2,)
+    assert model.core_formed_
+    small = model.prune(merge=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = small.prune(merge=False)
+    for pruned in (small, again):
+        assert pruned.core_sizes_ == (2,)
+        assert pruned.core_formed_
+    fitted = small.set_params(warm_start=True, max_iter=1, learning_rate_init=1e-9)
+    assert not fitted.fit(X, y).core_formed_
+
+
+@pytest.mark.parametrize("meant", [0.05, 10, "gap"])
+def test_a_cut_is_not_taken_for_rows(meant):
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match=r"X must be a table of rows.*n_nodes"):
+        model.prune(meant)
+
+
+def test_folding_on_few_of_the_rows_warns():
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=1e-2, random_state=0)
+    model.fit(X, y)
+    with pytest.warns(UserWarning, match=r"got 100 rows, where fit had 442"):
+        model.prune(X[:100], merge="fold")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "prune removed")
+        model.prune(X[:300], merge="fold")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"gate": "in"},
+        {"parametrization": "dense"},
+        {"activation": "tanh"},
+        {"fit_intercept": False},
+    ],
+)
+def test_going_on_with_another_kind_of_network_is_an_error(changed):
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2, warm_start=True)
+    model.fit(X, y).set_params(**changed)
+    before = model.predict(X)
+    for go_on in (
+        model.fit,
+        model.partial_fit,
+        partial(model.prune, refit=True, n_nodes=4),
+    ):
+        with pytest.raises(ValueError, match=r"go on with the fitted network, with"):
+            go_on(X, y)
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_a_fit_forgets_the_optimizer_of_chunks():
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=8, max_iter=3, random_state=0)
+    fresh = clone(model).fit(X, y).partial_fit(X, y)
+    model.set_params(hidden_layer_sizes=30).partial_fit(X, 100 * y)
+    model.set_params(hidden_layer_sizes=8).fit(X, y).partial_fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), fresh.predict(X))
+
+
+@pytest.mark.parametrize("learning_rate", ["constant", "linear"])
+def test_rows_to_watch_change_nothing_without_early_stopping(learning_rate):
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=8, max_iter=60, learning_rate=learning_rate, random_state=0
+    )
+    alone = clone(model).fit(X, y)
+    watched = model.fit(X, y, X_val=X[:50] + 1, y_val=-y[:50])
+    assert len(watched.validation_loss_curve_) == watched.n_iter_ == alone.n_iter_
+    assert watched.best_epoch_ is None
+    np.testing.assert_array_equal(watched.predict(X), alone.predict(X))
+
+
+def test_sparse_labels():
+    X, y = load_iris(return_X_y=True)
+    labels = np.stack([y > 0, y > 1], axis=1).astype(int)
+    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=5, random_state=0)
+    dense = clone(model).fit(X, labels, X_val=X, y_val=labels)
+    Y = sparse.csr_matrix(labels)
+    model.fit(X, Y, X_val=X, y_val=Y)
+    np.testing.assert_array_equal(model.predict_proba(X), dense.predict_proba(X))
+
+
+def test_a_chunk_need_not_hold_a_class_that_is_weighed():
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(class_weight={0: 2.0}, random_state=0)
+    model.partial_fit(X[y == 1], y[y == 1], classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="`classes` must be those of the first call"):
+        model.partial_fit(X, y, classes=[0, 1])
+
+
+@pytest.mark.parametrize("weights", [{0: -1.0}, {0: np.nan}, [1, 2, 3]])
+def test_bad_class_weights(weights):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="`class_weight` must be None, 'balanced' or"):
+        SpectralMLPClassifier(class_weight=weights).fit(X, y)
+
+
+def test_a_row_of_weight_zero_is_of_no_class():
+    X, y = load_iris(return_X_y=True)
+    weight = np.ones(len(y))
+    weight[20:50] = weight[100:] = 0
+    model = SpectralMLPClassifier(
+        hidden_layer_sizes=4, max_iter=5, class_weight="balanced", random_state=0
+    )
+    kept = weight > 0
+    dropped = clone(model).fit(X[kept], y[kept])
+    model.fit(X, y, sample_weight=weight)
+    assert model.classes_.tolist() == [0, 1]
+    np.testing.assert_array_equal(model.predict_proba(X), dropped.predict_proba(X))
+
+
+@pytest.mark.parametrize("scale", [1e-50, 1e50])
+def test_the_scale_of_weights_is_taken_out_in_float64(scale):
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=5, random_state=0)
+    expected = clone(model).fit(X, y).predict(X)
+    weighted = model.fit(X, y, sample_weight=np.full(len(y), scale)).predict(X)
+    np.testing.assert_allclose(weighted, expected, rtol=1e-4)
+
+
+def test_the_meta_device_is_refused():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match="`device` must name a device torch can use"):
+        SpectralMLPRegressor(device="meta").fit(X, y)
