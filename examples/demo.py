@@ -79,7 +79,7 @@ def draw(axes, models, name, truth=None):
             for r in (models[kind, width].feature_relevance_ for width in WIDTHS)
         ]
         right.plot(WIDTHS, sizes, "o-", color=colour, label=kind)
-    left.axvline(0.05, color="0.4", lw=0.8, ls=":")
+    left.axvline(0.05, color="0.4", lw=0.8, ls=":", label="R / max R = 0.05")
     left.set(
         yscale="symlog",
         xlabel="relevance R / max R of a hidden node",
@@ -117,8 +117,8 @@ def real_data():
 
 def main():
     print("Errors: RMSE on test rows over the standard deviation of the target.")
-    print("core: nodes left of the widest gap in R, parallel ones merged;")
-    print("none: no gap of two decades sets dead nodes apart.")
+    print("core: nodes above the widest gap in R, parallel ones merged; without a gap")
+    print("of two decades, nodes above 1e-6 of the largest R; none: all of them.")
     X, y, _ = make_teacher_student(20_000, n_teacher_nodes=20, random_state=0)
     halves = X[:10_000], X[10_000:], y[:10_000], y[10_000:]
     teacher = study("A teacher of 20 nodes, 10,000 rows", *halves)

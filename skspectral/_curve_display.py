@@ -7,7 +7,7 @@ from skspectral._plotting import (
     BLUE,
     GREY,
     ORANGE,
-    legend_above,
+    add_legend,
     new_axes,
     plain_ticks,
 )
@@ -41,6 +41,8 @@ class PruningCurveDisplay:
         Nodes of the core. None draws no line.
     score_name : str, default="score"
         For the axis.
+    layer : int, default=None
+        Index of the hidden layer that is cut, for the axis. None names no layer.
 
     Attributes
     ----------
@@ -69,13 +71,21 @@ class PruningCurveDisplay:
     """
 
     def __init__(
-        self, *, n_nodes, scores, full_score=None, core_size=None, score_name="score"
+        self,
+        *,
+        n_nodes,
+        scores,
+        full_score=None,
+        core_size=None,
+        score_name="score",
+        layer=None,
     ):
         self.n_nodes = n_nodes
         self.scores = scores
         self.full_score = full_score
         self.core_size = core_size
         self.score_name = score_name
+        self.layer = layer
 
     @classmethod
     def from_curve(cls, curve, *, log=True, ax=None):
@@ -94,7 +104,9 @@ class PruningCurveDisplay:
         display : PruningCurveDisplay
         """
         names = ("n_nodes", "scores", "full_score", "core_size", "score_name")
-        return cls(**{name: curve[name] for name in names}).plot(ax, log=log)
+        layer = curve.layer if curve.n_hidden_layers > 1 else None
+        parts = {name: curve[name] for name in names}
+        return cls(**parts, layer=layer).plot(ax, log=log)
 
     @classmethod
     def from_estimator(
@@ -163,18 +175,21 @@ random_state
 
         Notes
         -----
-        R2 is drawn from -0.3: below 0 the mean of the targets would do better.
+        R2 is drawn from -0.3: below 0 the mean of the targets would do better. A curve
+        of one point is drawn as markers, and the range of the random orders as a bar.
         """
         (panel,), self.figure_ = new_axes(ax)
         self.ax_ = panel
         self.lines_, self.fill_between_ = {}, None
         lowest = []
+        # Of one point neither a line nor a band without an edge is seen.
+        alone = len(self.n_nodes) == 1
         for kind, style in STYLES.items():
             if kind not in self.scores:
                 continue
             score = np.asarray(self.scores[kind])
             if score.ndim == 2:
-                band = {"color": style["color"], "alpha": 0.3, "lw": 0}
+                band = {"color": style["color"], "alpha": 0.3, "lw": 4 if alone else 0}
                 self.fill_between_ = panel.fill_between(
                     self.n_nodes,
                     score.min(0),
@@ -182,7 +197,9 @@ random_state
                     **{**band, **(fill_between_kw or {})},
                 )
                 score = np.median(score, axis=0)
-            (line,) = panel.plot(self.n_nodes, score, **{**style, **(line_kw or {})})
+            mark = {"marker": "o", "ms": 3 * style["lw"]} if alone else {}
+            style = {**style, **mark, **(line_kw or {})}
+            (line,) = panel.plot(self.n_nodes, score, **style)
             self.lines_[kind] = line
             lowest.append(score.min())
         self.core_line_ = self.full_line_ = None
@@ -197,10 +214,12 @@ random_state
             )
         if self.score_name == "R²" and min(lowest) < R2_FLOOR:
             panel.set_ylim(R2_FLOOR, 1.05)
-        panel.set(xlabel="nodes kept", ylabel=self.score_name)
+        of_layer = "" if self.layer is None else f" of hidden layer {self.layer}"
+        panel.set(xlabel=f"nodes kept{of_layer}", ylabel=self.score_name)
         if log:
             panel.set_xscale("log")
             plain_ticks(panel.xaxis)
         handles = [*reversed(self.lines_.values()), self.full_line_, self.core_line_]
-        legend_above(panel, 2, [handle for handle in handles if handle is not None])
+        handles = [handle for handle in handles if handle is not None]
+        add_legend(panel, 2, above=ax is None, handles=handles)
         return self

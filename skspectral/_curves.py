@@ -90,6 +90,8 @@ def pruning_curve(
             Nodes of the layer's core, as in `core_sizes_`.
         layer : int
             Index of the layer, from 0.
+        n_hidden_layers : int
+            Hidden layers of the network.
         score_name : str
             For the axis of a figure.
 
@@ -184,6 +186,7 @@ def pruning_curve(
         full_score=full_score,
         core_size=int(core.masks[index].sum()),
         layer=index,
+        n_hidden_layers=len(widths),
         score_name=name,
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skspectral._curves import check_spectral
-from skspectral._plotting import BLUE, GREY, legend_above, new_axes, plain_ticks
+from skspectral._plotting import BLUE, GREY, add_legend, new_axes, plain_ticks
 from skspectral._pruning import RELEVANCES, find_core
 from skspectral._relevance import GAP_FLOOR
 
@@ -160,16 +160,18 @@ class RelevanceDisplay:
                     panel.hist(share[chosen], bins, **{**style, **(kw or {})})[2]
                 )
             self.bars_.append(tuple(bars))
-            self._finish(panel, index, n_layers, log)
+            self._finish(panel, index, log)
+            add_legend(panel, 3, above=ax is None)
         return self
 
-    def _finish(self, panel, index, n_layers, log) -> None:
+    def _finish(self, panel, index, log) -> None:
         cut = self.cuts[index]
         line = None
         if cut is not None:
             label = f"cut at {cut:.2g}"
             line = panel.axvline(max(cut, GAP_FLOOR), color="k", ls="--", label=label)
         self.lines_.append(line)
+        n_layers = len(self.relevances)
         node = f"a node of hidden layer {index}" if n_layers > 1 else "a hidden node"
         name = self.relevance_name
         panel.set(
@@ -177,13 +179,13 @@ class RelevanceDisplay:
             xlabel=f"{name} / max {name} of {node}",
             ylabel="number of nodes" if index == 0 else None,
         )
-        panel.set_ylim(bottom=0.6, top=1.5 * len(self.relevances[index]))
+        widest = max(len(r) for r in self.relevances)  # the panels share their axis
+        panel.set_ylim(bottom=0.6, top=1.5 * widest)
         plain_ticks(panel.yaxis)
         if log:
             panel.set_xscale("log")
             panel.set_xticks([1e-6, 1e-4, 1e-2, 1], ["≤1e-6", "1e-4", "0.01", "1"])
             panel.minorticks_off()
-        legend_above(panel, 3)
 
 
 def _cut(r: np.ndarray, mask: np.ndarray, threshold) -> float | None:

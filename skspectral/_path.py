@@ -70,7 +70,8 @@ def regularization_path(
         relevances : list of ndarray of shape (n_alphas, width)
             R of every node, an array per hidden layer, in standardised units.
         core_sizes : ndarray of shape (n_alphas, n_hidden_layers), int
-            As `core_sizes_`: the width of the layer where no core has formed.
+            As `core_sizes_`: nodes above the widest gap in R or, without a gap, above
+            1e-6 of the layer's largest.
         train_scores : ndarray of shape (n_alphas,)
             On the rows of the fit.
         val_scores : ndarray of shape (n_alphas,) or None

@@ -7,7 +7,7 @@ from skspectral._plotting import (
     BLUE,
     CYCLE,
     GREY,
-    legend_above,
+    add_legend,
     new_axes,
     plain_ticks,
 )
@@ -163,7 +163,7 @@ class RegularizationPathDisplay:
         Notes
         -----
         R is drawn down to 1e-4 of its largest; the line of a node that dies falls
-        through the frame.
+        through the frame. Of a single alpha every node is a marker.
         """
         axes, self.figure_ = new_axes(ax, 3, 1, size=(5.0, 2.3), sharex=True)
         self.axes_ = axes
@@ -171,9 +171,11 @@ class RegularizationPathDisplay:
         colours = [CYCLE[i % len(CYCLE)] for i in range(len(self.relevances))]
         floor = max(r.max() for r in self.relevances) / 10**DECADES
         marks = {"marker": "o", "ms": 4, "lw": 1.8}
+        alone = {"marker": "o", "ms": 3} if len(self.alphas) == 1 else {}
         self.node_lines_, self.core_lines_ = [], []
         for index, (r, colour) in enumerate(zip(self.relevances, colours, strict=True)):
-            style = {"color": colour, "lw": 0.8, "alpha": 0.6, **(node_kw or {})}
+            style = {"color": colour, "lw": 0.8, "alpha": 0.6, **alone}
+            style |= node_kw or {}
             # A zero has no logarithm, and the line to it would not be drawn.
             self.node_lines_.append(
                 above.plot(self.alphas, r.clip(floor / 1e3), **style)
@@ -186,7 +188,7 @@ class RegularizationPathDisplay:
         middle.set(yscale="log", xscale="log", ylabel="nodes of core")
         plain_ticks(middle.yaxis)
         if len(self.relevances) > 1:
-            legend_above(middle, len(self.relevances))
+            add_legend(middle, len(self.relevances), above=ax is None)
         self.score_lines_, self.best_lines_ = [], []
         scores = (
             ("rows of the fit", self.train_scores),
@@ -205,7 +207,7 @@ class RegularizationPathDisplay:
         if self.val_scores is not None:
             best = self.alphas[np.argmax(self.val_scores)]
             label = f"best, alpha = {best:.2g}"
-            style = {"color": "k", "ls": "--", "lw": 1.2, "label": label}
+            style = {"color": "k", "ls": "--", "lw": 1.2, "zorder": 1, "label": label}
             self.best_lines_ = [panel.axvline(best, **style) for panel in axes]
-        legend_above(below, 3)
+        add_legend(below, 3, above=ax is None)
         return self

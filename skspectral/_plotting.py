@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["BLUE", "CYCLE", "GREY", "ORANGE", "legend_above", "new_axes", "plain_ticks"]
+__all__ = ["BLUE", "CYCLE", "GREY", "ORANGE", "add_legend", "new_axes", "plain_ticks"]
 
 # Okabe and Ito's colours, which the colour-blind tell apart; grey for what is lost.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "0.55"
@@ -47,10 +47,17 @@ def plain_ticks(axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def legend_above(panel, n_columns: int, handles=None) -> None:
-    """Legend over the frame, where it hides no data."""
+def add_legend(panel, n_columns: int, *, above: bool, handles=None) -> None:
+    """Legend over the frame, where it hides no data, or else inside it.
+
+    On axes of the caller's there may be a neighbour, or a title, where it would lie.
+    """
+    handles = handles or panel.get_legend_handles_labels()[0]
+    if not above:
+        panel.legend(handles=handles, loc="best", fontsize="small", handlelength=1.3)
+        return
     panel.legend(
-        handles=handles or panel.get_legend_handles_labels()[0],
+        handles=handles,
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
         ncols=n_columns,

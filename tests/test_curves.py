@@ -125,6 +125,7 @@ def test_of_several_layers_one_is_cut(deep, layer, kind):
     )
     assert curve.n_nodes.tolist() == [1, 2, 4]
     assert curve.layer == layer % 3
+    assert curve.n_hidden_layers == 3
     assert list(curve.scores) == [kind]
     for n, score in zip(curve.n_nodes, curve.scores[kind]):
         widths = [7, 5, 6]

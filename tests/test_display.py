@@ -114,6 +114,21 @@ def test_given_axes_and_styles_are_used(teacher, deep):
     assert len(plt.get_fignums()) == 1
 
 
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("widths", [(64, 32, 16, 8), (8, 16, 32, 64)])
+def test_no_bar_of_layers_of_unlike_width_is_cut_off(widths, given):
+    relevances = [np.ones(width) for width in widths]  # one bar of all nodes
+    masks = [np.ones(width, dtype=bool) for width in widths]
+    axes = plt.subplots(1, 4)[1] if given else None
+    display = RelevanceDisplay(
+        relevances=relevances, core_masks=masks, cuts=[None] * 4
+    ).plot(axes)
+    for panel, (bars, _), width in zip(display.axes_, display.bars_, widths):
+        bottom, top = panel.get_ylim()
+        assert bottom < heights(bars).max() == width < top
+    draws(display.figure_)
+
+
 def test_a_layer_without_relevance_is_drawn():
     display = RelevanceDisplay(
         relevances=[np.zeros(3)], core_masks=[np.arange(3) < 1], cuts=[None]
@@ -160,6 +175,57 @@ def test_a_curve_of_few_parts():
     draws(display.figure_)
 
 
+def has_marks(line):
+    return line.get_marker() not in (None, "None", "") and line.get_markersize() > 0
+
+
+def test_a_curve_of_one_point_is_seen(teacher):
+    one = PruningCurveDisplay.from_estimator(teacher, X, Y, n_nodes=5, random_state=0)
+    assert all(has_marks(line) for line in one.lines_.values())
+    assert one.fill_between_.get_linewidth()[0] > 0
+    # R is drawn over path relevance, which is seen around it.
+    assert one.lines_["path"].get_markersize() > one.lines_["R"].get_markersize()
+    two = PruningCurveDisplay.from_estimator(
+        teacher, X, Y, n_nodes=[5, 6], random_state=0
+    )
+    assert not any(has_marks(line) for line in two.lines_.values())
+    assert two.fill_between_.get_linewidth()[0] == 0
+    draws(one.figure_)
+
+
+def test_the_layer_of_a_curve_has_a_name_where_there_are_several(deep):
+    for layer, index in ((0, 0), (1, 1), (-1, 1)):
+        display = PruningCurveDisplay.from_estimator(
+            deep, X, Y, layer=layer, relevance="R"
+        )
+        label = f"nodes kept of hidden layer {index}"
+        assert display.ax_.get_xlabel() == label
+
+
+def test_legends_stay_inside_the_axes_of_the_caller(teacher, deep):
+    path = {"alphas": np.array([1e-3, 1e-1]), "relevances": [np.ones((2, 3))] * 2}
+    path |= {"core_sizes": np.full((2, 2), 3), "train_scores": np.ones(2)}
+    displays = (
+        (PruningCurveDisplay.from_estimator(teacher, X, Y, random_state=0), 1),
+        (RelevanceDisplay.from_estimator(deep), 2),
+        (RegularizationPathDisplay(**path).plot(), 3),
+    )
+    for display, n_axes in displays:
+        for given in (False, True):
+            if given:
+                axes = plt.subplots(1, n_axes, figsize=(4.5 * n_axes, 3.5))[1]
+                display.plot(axes)
+            draws(display.figure_)
+            panels = [panel for panel in display.figure_.axes if panel.get_legend()]
+            assert panels
+            for panel in panels:
+                legend = panel.get_legend().get_window_extent()
+                frame = panel.get_window_extent()
+                inside = frame.y0 <= legend.y0 and legend.y1 <= frame.y1
+                inside &= frame.x0 <= legend.x0 and legend.x1 <= frame.x1
+                assert inside == given
+
+
 def test_a_curve_of_classes_from_its_numbers():
     y = (Y > np.median(Y)).astype(int)
     model = SpectralMLPClassifier(hidden_layer_sizes=5, **QUICK).fit(X, y)
@@ -204,9 +270,27 @@ def test_dead_nodes_and_the_best_alpha_of_a_path():
         val_scores=np.array([0.6, 0.7, 0.5]),
     ).plot()
     assert display.best_lines_[0].get_xdata()[0] == 1e-2
+    assert not has_marks(display.node_lines_[0][0])
     y = display.node_lines_[0][1].get_ydata()
     assert 0 < y[2] < display.axes_[0].get_ylim()[0] < y[1]
     assert display.axes_[2].get_ylabel() == "score"
+
+
+def test_a_path_of_one_alpha_is_seen():
+    display = RegularizationPathDisplay(
+        alphas=np.array([1e-2]),
+        relevances=[np.array([[1.0, 0.5]])],
+        core_sizes=np.array([[2]]),
+        train_scores=np.array([0.9]),
+        val_scores=np.array([0.8]),
+    ).plot()
+    lines = [*display.node_lines_[0], *display.core_lines_, *display.score_lines_]
+    assert all(has_marks(line) for line in lines)
+    # The dashed line through the only alpha lies behind its markers.
+    for panel, line in zip(display.axes_, display.best_lines_):
+        others = [other for other in panel.lines if other is not line]
+        assert line.get_zorder() < min(other.get_zorder() for other in others)
+    draws(display.figure_)
 
 
 def test_a_path_without_other_rows_on_given_axes():
