@@ -36,6 +36,7 @@ class Fit:
 
     def __init__(self, estimator, parameters, split, train, context) -> None:
         self.estimator = clone(estimator).set_params(**clone(parameters, safe=False))
+        self.parameters, self.split = parameters, split
         self.train, self.context = train, context
         last = self.estimator
         self.name = None

@@ -106,7 +106,7 @@ def statistics(
     if standardize in (True, "X"):
         x = column_statistics(table.X, table.weight)
     if standardize in (True, "y") and regression:
-        y = column_statistics(table.y, table.weight)
+        y = column_statistics(table.y, table.weight, "y")
     return x, y
 
 

@@ -100,7 +100,9 @@ RULES: dict[str, Rule] = {
         "True scales both X and y.",
     ),
     "batch_size": _count("'auto' chooses by the number of rows.", auto=True),
-    "learning_rate": _one_of("constant", "linear", "cosine"),
+    "learning_rate": _one_of("constant", "linear", "cosine")._replace(
+        way_out="It is the schedule; the rate itself is `learning_rate_init`."
+    ),
     "learning_rate_init": Rule(
         "a finite number > 0",
         lambda v: _real(v) and v > 0,

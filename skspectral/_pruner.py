@@ -114,6 +114,8 @@ class SpectralPruner(
         Columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where X has names that are all strings.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Those of the small network.
     classes_ : ndarray of shape (n_classes,)
         Of a classifier.
 
@@ -443,6 +445,11 @@ class SpectralPruner(
     def classes_(self):
         """Classes of a classifier."""
         return self.estimator_.classes_
+
+    @property
+    def feature_importances_(self):
+        """Importance of each column for the small network; for SelectFromModel."""
+        return self.estimator_.feature_importances_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

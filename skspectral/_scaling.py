@@ -70,7 +70,7 @@ def neutral(n_columns: int) -> Columns:
     return Columns(0.0, np.zeros(n_columns), np.ones(n_columns), active=False)
 
 
-def column_statistics(table, weight: np.ndarray | None) -> Columns:
+def column_statistics(table, weight: np.ndarray | None, name: str = "X") -> Columns:
     """Statistics of a dense or sparse table of shape (n, d), in float64.
 
     Two passes over blocks of rows, so that a column like a timestamp loses nothing and
@@ -99,7 +99,7 @@ def column_statistics(table, weight: np.ndarray | None) -> Columns:
         blocks = row_blocks(*table.shape)
         largest = max(np.abs(table[rows][:, column]).max() for rows in blocks)
         raise ValueError(
-            "the variance of every column must be finite in float64; column "
+            f"the variance of every column of {name} must be finite in float64; column "
             f"{column} has values up to {largest:.3g}. Rescale it, "
             "or take its logarithm."
         )

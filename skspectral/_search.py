@@ -163,10 +163,8 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
         ]
         self._train(fits, X, y, routed.estimator.fit)
         out = [
-            self._score(fit, X, y, scorers, routed.scorer.score, test)
-            for fit, (_, (_, test)) in zip(
-                fits, product(candidates, splits), strict=True
-            )
+            self._score(fit, X, y, scorers, routed.scorer.score, splits[fit.split][1])
+            for fit in fits
         ]
         task.call_on_fit_task_end(estimator=self)
         _warn_or_raise_about_fit_failures(out, self.error_score)
@@ -238,8 +236,9 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
     def _score(self, fit, X, y, scorers, score_params, test) -> dict:
         """What GridSearchCV knows of a fit: scores, times, failure."""
         estimator = fit.assembled()
-        # scikit-learn's own scoring of a fold, with a fit that is done already.
-        estimator.fit = fit.replay
+        # scikit-learn's own scoring of a fold, with a fit that is done already; the
+        # parameters are passed to be named.
+        estimator.fit, estimator.set_params = fit.replay, lambda **_: estimator
         out = _fit_and_score(
             estimator,
             X,
@@ -248,7 +247,8 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
             train=fit.train,
             test=test,
             verbose=self.verbose,
-            parameters=None,
+            parameters=fit.parameters,
+            split_progress=(fit.split, self.n_splits_),
             fit_params=None,
             score_params=score_params,
             return_train_score=self.return_train_score,

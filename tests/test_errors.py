@@ -34,6 +34,7 @@ def with_value(value):
         ({"alpha_readout": -1}, "got alpha_readout=-1"),
         ({"activation": "gelu"}, "`activation` must be one of .*'relu'"),
         ({"gate": "up"}, "`gate` must be one of"),
+        ({"learning_rate": 0.01}, "the rate itself is `learning_rate_init`"),
         ({"learning_rate_init": 0}, "`learning_rate_init` must be .* > 0"),
         ({"batch_size": 0}, "`batch_size` must be"),
         ({"max_iter": 0}, "`max_iter` must be"),
@@ -75,7 +76,8 @@ def test_parameters_outside_their_rule(kind, parameters, message):
         ((X, Y, None, None, None, Y), "without X_val and y_val"),
         ((X, Y, None, X[:, :2], Y), "X has 2 features"),
         ((X, Y, None, X, np.stack([Y, Y], 1)), "`y_val` must have as many outputs"),
-        ((1e200 * X, Y), "variance of every column must be finite"),
+        ((1e200 * X, Y), "variance of every column of X must be finite"),
+        ((X, 1e200 * Y), "variance of every column of y must be finite"),
     ],
 )
 def test_data_outside_their_rule(arguments, message):

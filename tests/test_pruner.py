@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_iris, make_friedman1
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import make_scorer, mean_absolute_error, r2_score
@@ -783,3 +784,14 @@ def test_a_score_that_fails_leaves_nothing_behind():
     with pytest.raises(ValueError, match="no score today"):
         pruner.fit(X, Y)
     assert vars(pruner) == before
+
+
+def test_columns_are_selected_by_the_small_network():
+    X, y, _ = make_teacher_student(1000, n_features=4, random_state=0)
+    X = np.hstack([X, np.random.default_rng(0).normal(size=(1000, 2))])
+    reg = SpectralMLPRegressor(hidden_layer_sizes=16, alpha=1e-2, random_state=0)
+    pruner = SpectralPruner(reg, n_nodes=8).fit(X, y)
+    small = pruner.estimator_.feature_importances_
+    np.testing.assert_array_equal(pruner.feature_importances_, small)
+    kept = SelectFromModel(SpectralPruner(reg, n_nodes=8), max_features=4)
+    assert kept.fit(X, y).get_support().tolist() == [True] * 4 + [False] * 2

@@ -1,5 +1,6 @@
 """A search is GridSearchCV, only faster."""
 
+import re
 import time
 
 import numpy as np
@@ -153,6 +154,19 @@ def test_folds_of_a_large_table_are_in_memory_one_by_one(monkeypatch, spectral_l
     expected, found = both(model, grid, X, y, cv=3)
     assert_equal_results(expected, found)
     assert happened == ["rows_of", "train_chunk"] * n_inputs
+
+
+@pytest.mark.parametrize("verbose", [0, 2, 3])
+def test_lines_of_progress_are_those_of_grid_search(capsys, verbose):
+    X, y = load_diabetes(return_X_y=True)
+    model, grid = SpectralMLPRegressor(**DOUBLE), {"alpha": [1e-4, 1e-1]}
+    printed = []
+    for kind in (GridSearchCV, SpectralGridSearchCV):
+        kind(model, grid, cv=2, verbose=verbose).fit(X, y)
+        printed.append(re.sub(r" total time=.*", "", capsys.readouterr().out))
+    # A start is not told: the fits run together, and are named once they are scored.
+    expected = [line for line in printed[0].splitlines() if "START" not in line]
+    assert printed[1].splitlines() == expected
 
 
 def test_a_fit_is_told_its_share_of_the_time():
