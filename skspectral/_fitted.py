@@ -267,11 +267,7 @@ class FittedSpectralMLP(BaseEstimator):
         state, x = self._state(), self._x_columns
         n_rows, out = X.shape[0], np.empty(0)
         for rows in row_blocks(n_rows, max(state.sizes)):
-            part = X[rows]
-            part = part.toarray() if hasattr(part, "toarray") else part
-            part = part.astype(np.float64)
-            part -= x.mean
-            part /= x.scale
+            part = x.standardized(X[rows])
             values = finish(state.propagate(part, hidden=hidden))
             if rows.start == 0:
                 # One array, not a list of blocks: kept between the large buffers of

@@ -214,9 +214,7 @@ def _rows_to_fold_on(estimator, X, sample_weight):
     if X.shape[0] > FOLD_ROWS:
         rows = np.linspace(0, X.shape[0] - 1, FOLD_ROWS).round().astype(int)
         X, weight = X[rows], None if weight is None else weight[rows]
-    X = X.toarray() if hasattr(X, "toarray") else X
-    columns = estimator._x_columns
-    x = torch.tensor((X.astype(np.float64) - columns.mean) / columns.scale)
+    x = torch.from_numpy(estimator._x_columns.standardized(X))
     return x, None if weight is None else torch.tensor(weight)
 
 

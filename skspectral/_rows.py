@@ -1,7 +1,7 @@
 """Where rows come from: dense tensors, or sparse rows made dense block by block."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -37,18 +37,17 @@ class SparseRows:
     Parameters
     ----------
     matrix : scipy.sparse CSR of shape (n, d)
-    mean, scale : ndarray of shape (d,), float64
+    standardized : callable
+        Makes some of its rows a dense ndarray, centred and scaled.
     """
 
-    def __init__(self, matrix: Any, mean: Any, scale: Any) -> None:
-        self.matrix, self.mean, self.scale = matrix, mean, scale
+    def __init__(self, matrix: Any, standardized: Callable[[Any], Any]) -> None:
+        self.matrix, self.standardized = matrix, standardized
         self.n_rows, self.n_columns = matrix.shape
 
     def take(self, index: Tensor, out: Tensor) -> None:
-        rows = self.matrix[index.cpu().numpy()].astype("float64").toarray()
-        rows -= self.mean
-        rows /= self.scale
-        out.copy_(torch.from_numpy(rows))
+        rows = self.matrix[index.cpu().numpy()]
+        out.copy_(torch.from_numpy(self.standardized(rows)))
 
 
 class StackedRows:

@@ -49,6 +49,14 @@ class Columns:
         deviation = np.sqrt(self.variance)
         return np.where(deviation <= error, 1.0, deviation)
 
+    def standardized(self, rows) -> np.ndarray:
+        """Rows of a table, dense or CSR, in float64: centred, then scaled."""
+        rows = rows.toarray() if sparse.issparse(rows) else rows
+        rows = rows.astype(np.float64)
+        rows -= self.mean
+        rows /= self.scale
+        return rows
+
     def merge(self, other: "Columns") -> "Columns":
         """Statistics of both tables together (Chan, Golub, LeVeque 1979)."""
         if not self.active:
@@ -135,10 +143,6 @@ def standardized_tensor(
     """Table as a tensor, each column centred and scaled in float64 before the cast."""
     if out is None:
         out = torch.empty(table.shape, dtype=dtype, device=device)
-    mean, scale = columns.mean, columns.scale
     for rows in row_blocks(*table.shape):
-        part = table[rows].astype(np.float64)
-        part -= mean
-        part /= scale
-        out[rows] = torch.from_numpy(part)
+        out[rows] = torch.from_numpy(columns.standardized(table[rows]))
     return out

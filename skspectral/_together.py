@@ -248,7 +248,7 @@ def _stack(tables: list[tuple[Table, Columns, Columns]], plan: Plan) -> _Stack:
     lengths = [len(table.y) for table, _, _ in tables]
     rows: Rows
     if sparse.issparse(tables[0][0].X):
-        parts = [SparseRows(t.X.tocsr(), x.mean, x.scale) for t, x, _ in tables]
+        parts = [SparseRows(t.X.tocsr(), x.standardized) for t, x, _ in tables]
         rows = parts[0] if len(parts) == 1 else StackedRows(parts)
     else:
         values = torch.empty(
