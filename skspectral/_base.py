@@ -25,7 +25,7 @@ from skspectral._parameters import check_parameters, hidden_sizes
 from skspectral._reading import read_table, read_watched
 from skspectral._runs import Schedule
 from skspectral._scaling import Columns
-from skspectral._state import NetworkState, reexpress, start_network
+from skspectral._state import DTYPES, NetworkState, reexpress, start_network
 from skspectral._task import History
 from skspectral._together import Data, Plan, train_together
 
@@ -33,7 +33,6 @@ __all__ = ["BaseSpectralMLP", "fit_together"]
 
 GOES_ON = "warm_start, partial_fit and refit go on with the fitted network"
 ANEW = "Clone the estimator to start anew."
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):

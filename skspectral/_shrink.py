@@ -210,6 +210,7 @@ def remove(network: SpectralMLP, run: int, layer: int, nodes: Tensor) -> None:
     """Set nodes of a hidden layer to zero; what they send for ever goes on as a bias.
 
     The same as :func:`skspectral.nn.remove_nodes`, in place and in one of K networks.
+    Gates of "both" do not come here: `_strengths` has no lasso for them.
     """
     own, after = network.layers[layer], network.layers[layer + 1]
     if after.gate != "in" and own.bias is not None and after.bias is not None:
@@ -222,7 +223,7 @@ def remove(network: SpectralMLP, run: int, layer: int, nodes: Tensor) -> None:
         own.bias[run, nodes] = 0
     own.phi[run, nodes] = 0
     after.phi[run][:, nodes] = 0
-    if own.gate in ("out", "both"):
+    if own.gate == "out":
         own.lambda_out[run, nodes] = 0
-    if after.gate in ("in", "both"):
+    if after.gate == "in":
         after.lambda_in[run, nodes] = 0

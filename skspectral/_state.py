@@ -13,8 +13,7 @@ from skspectral.nn import SpectralLinear, SpectralMLP
 from skspectral.nn._linear import START, in_memory
 from skspectral.nn._mlp import ACTIVATIONS
 
-__all__ = ["NetworkState", "reexpress", "start_network"]
-
+__all__ = ["DTYPES", "NetworkState", "reexpress", "start_network"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

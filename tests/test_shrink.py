@@ -12,10 +12,12 @@ from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 from skspectral._objective import LOSSES, CrossEntropy, SquaredError
 from skspectral._packed import Parameters
 from skspectral._rows import DenseRows
-from skspectral._runs import LayerRule
-from skspectral._shrink import Sample, _look, _next_width, remove
+from skspectral._runs import LayerRule, Runs, Schedule
+from skspectral._shrink import Sample, _look, _next_width, leaving, remove
 from skspectral._step import Step
+from skspectral._task import Task
 from skspectral._together import train_together
+from skspectral._train import train
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import SpectralMLP, remove_nodes
 
@@ -292,3 +294,166 @@ def test_widths_to_shrink_to():
     assert _next_width(1500, 1410) == 96
     assert _next_width(20, 15) == 20  # 16 would not be worth it
     assert _next_width(24, 20) == 16
+
+
+N_ALIVE = 16
+FAINT = 1e-24
+
+
+def faint_nodes(n_faint, *, n_alive=N_ALIVE, n_runs=1, activation="tanh", bias=True):
+    """Networks of 16 nodes, and of others so faint that nobody misses them.
+
+    What goes out of a faint node is as strong as of any other, so that its incoming
+    weights feel the gradient.
+    """
+    g = torch.Generator().manual_seed(6)
+    network = SpectralMLP(
+        (2, n_alive + n_faint, 1),
+        activation=activation,
+        batch_shape=(n_runs,),
+        bias=bias,
+        dtype=DOUBLE,
+    )
+    with torch.no_grad():
+        own, readout = network.layers
+        own.phi.normal_(generator=g)
+        own.phi[:, n_alive:] *= FAINT
+        readout.phi.fill_(1.0)
+    return network
+
+
+def look_once(network, X, y, *, weight=None, bias=True):
+    """Train so slowly that nothing moves, with one look at the nodes."""
+    n_runs = network.batch_shape[0]
+    rules = (
+        LayerRule("out", alpha_phi=0.1, alpha_lambda=0.1, bias=bias),
+        LayerRule(None, lambda_=False, bias=bias),
+    )
+    runs = Runs(
+        torch.full((n_runs,), 1e-40, dtype=DOUBLE),
+        tuple(range(n_runs)),
+        rules,
+        weight,
+        Schedule(n_epochs=2, batch_size=20),
+    )
+    return train(network, Task(DenseRows(X), y, SquaredError), runs)
+
+
+@pytest.fixture
+def look_at_once(monkeypatch):
+    monkeypatch.setattr(skspectral._group, "LOOK_EVERY", 1)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [1], [2], [3, 1]])
+def test_each_run_looks_at_its_own_rows_by_their_weights(order, look_at_once):
+    """The faint nodes would help in the last 40 rows, and in none of the others."""
+    g = torch.Generator().manual_seed(7)
+    X = torch.randn(80, 2, generator=g, dtype=DOUBLE)
+    network = faint_nodes(48)
+    y = network(X)[0].detach()
+    y[40:] += 10 * X[40:, :1]
+    weight = torch.zeros(4, 80, dtype=DOUBLE)
+    weight[0, :40] = 1
+    weight[1, 40:] = 1
+    weight[2, 20:60] = 1
+    weight[3, 20:40] = 1
+    weight[3, 40:60] = 1e-6  # there, but they hardly count
+    leave = [True, False, False, True]
+
+    together = faint_nodes(48, n_runs=len(order))
+    with torch.no_grad():
+        for parameter, own in zip(together.parameters(), network.parameters()):
+            parameter.copy_(own)
+    histories = look_once(together, X, y, weight=weight[order])
+    for place, k in enumerate(order):
+        gone = (together.layers[0].phi[place, N_ALIVE:] == 0).all(1)
+        assert gone.all() if leave[k] else not gone.any()
+        assert (together.layers[0].phi[place, :N_ALIVE] != 0).all()
+        assert histories[place].widths == ([(1, (N_ALIVE,))] if leave[k] else [])
+
+
+@pytest.mark.parametrize(("factor", "leave"), [(0.9, True), (1.1, False)])
+def test_a_node_leaves_if_the_lasso_pushes_harder_than_the_data_pull(factor, leave):
+    """The pull by autograd, and a penalty just above or below it."""
+    g = torch.Generator().manual_seed(8)
+    X = torch.randn(50, 2, generator=g, dtype=DOUBLE)
+    y = torch.randn(50, 1, generator=g, dtype=DOUBLE)
+    network = faint_nodes(1)
+    one = network.select(0)
+    weight = one.layers[0].weight.detach().requires_grad_()
+    output = torch.tanh(X @ weight.T) @ one.layers[1].weight.detach().T
+    (output - y).square().mean().backward()
+    pull = float(weight.grad[N_ALIVE].norm())
+    alpha = pull / factor / 2  # the lasso is 2 sqrt(alpha_phi alpha_lambda)
+    rules = (
+        LayerRule("out", alpha_phi=4 * alpha, alpha_lambda=alpha / 4),
+        LayerRule(None, lambda_=False),
+    )
+    step = Step(Parameters(network, rules), SquaredError)
+    sample = Sample(DenseRows(X), y, SquaredError, torch.arange(50), None, 20)
+    ((share, may_leave),) = leaving(step, 0, sample)
+    assert share[N_ALIVE] < 1e-20
+    assert bool(may_leave[N_ALIVE]) is leave
+    assert not may_leave[:N_ALIVE].any()
+
+
+@pytest.mark.parametrize(
+    ("activation", "bias", "leave"),
+    [
+        ("logistic", True, True),
+        ("logistic", False, False),
+        ("tanh", False, True),
+        ("relu", False, True),
+    ],
+)
+def test_a_node_stays_whose_constant_has_no_bias_to_go_to(
+    activation, bias, leave, look_at_once
+):
+    g = torch.Generator().manual_seed(9)
+    X = torch.randn(40, 2, generator=g, dtype=DOUBLE)
+    network = faint_nodes(48, activation=activation, bias=bias)
+    y = network(X)[0].detach()
+    (history,) = look_once(network, X, y, bias=bias)
+    assert history.widths == ([(1, (N_ALIVE,))] if leave else [])
+    torch.testing.assert_close(network(X)[0], y)
+
+
+def test_of_the_nodes_that_may_leave_the_weakest_do(look_at_once):
+    """28 of 64 nodes matter, and a layer of 28 is one of 32: 4 of 36 may stay."""
+    g = torch.Generator().manual_seed(10)
+    X = torch.randn(40, 2, generator=g, dtype=DOUBLE)
+    strengths = 1.0 + torch.randperm(36, generator=g)
+    network = faint_nodes(36, n_alive=28)
+    with torch.no_grad():
+        network.layers[0].phi[0, 28:, 0] = FAINT * strengths
+        network.layers[0].phi[0, 28:, 1] = 0
+    (history,) = look_once(network, X, network(X)[0].detach())
+    assert history.widths == [(1, (32,))]
+    stay = (network.layers[0].phi[0] != 0).any(1)
+    assert stay[:28].all()
+    assert stay[28:].tolist() == (strengths > 32).tolist()
+
+
+@pytest.mark.parametrize(("at_most", "rows"), [(30, 25), (100, 100), (1000, 100)])
+def test_a_look_goes_through_so_many_rows_at_most(at_most, rows, monkeypatch):
+    """Evenly spread over all: every fourth of 100, for 30 at most."""
+    monkeypatch.setattr(skspectral._shrink, "LOOK_ROWS", at_most)
+    taken = []
+
+    class Spying(DenseRows):
+        def take(self, index, out):
+            taken.extend(index.tolist())
+            super().take(index, out)
+
+    g = torch.Generator().manual_seed(11)
+    X = torch.randn(300, 2, generator=g, dtype=DOUBLE)
+    index = torch.arange(0, 300, 3)
+    network = faint_nodes(8)
+    rules = (
+        LayerRule("out", alpha_phi=0.1, alpha_lambda=0.1),
+        LayerRule(None, lambda_=False),
+    )
+    step = Step(Parameters(network, rules), SquaredError)
+    sample = Sample(Spying(X), X[:, :1], SquaredError, index, None, at_once=20)
+    leaving(step, 0, sample)
+    assert taken == index[:: 100 // rows].tolist()

@@ -1,0 +1,284 @@
+"""From epoch to epoch: the rate, who stops, what is restored."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+import skspectral._group
+from skspectral._objective import SquaredError
+from skspectral._rows import DenseRows
+from skspectral._runs import LayerRule, Runs, Schedule
+from skspectral._task import Task
+from skspectral._train import train
+from skspectral.nn import SpectralMLP
+
+DOUBLE = torch.float64
+N_BATCHES = 5  # of 8 rows
+
+
+def make_network(n_runs=1, *, dtype=DOUBLE):
+    g = torch.Generator().manual_seed(2)
+    network = SpectralMLP((5, 7, 1), batch_shape=(n_runs,), dtype=dtype)
+    with torch.no_grad():
+        for layer in network.layers:
+            layer.phi.normal_(generator=g)
+    return network
+
+
+def make_runs(schedule, rates=(0.02,)):
+    """Runs that learn from 40 of 80 rows each, and may be watched on the others."""
+    rules = LayerRule("out", alpha_phi=1e-4, alpha_lambda=1e-4)
+    readout = LayerRule(None, lambda_=False, alpha_phi=1e-4)
+    g = torch.Generator().manual_seed(3)
+    weight = torch.zeros(len(rates), 80, dtype=DOUBLE)
+    for row in weight:
+        own = torch.randperm(80, generator=g)[:40]
+        row[own] = 0.5 + torch.rand(40, generator=g, dtype=DOUBLE)
+    seeds = tuple(range(len(rates)))
+    rate = torch.tensor(rates, dtype=DOUBLE)
+    return Runs(rate, seeds, (rules, readout), weight, schedule)
+
+
+def make_task(weight=None):
+    """A noisy function of few rows: what is learned soon is learned by heart."""
+    g = torch.Generator().manual_seed(4)
+    X = torch.randn(80, 5, generator=g, dtype=DOUBLE)
+    y = X[:, :1].abs() + torch.randn(80, 1, generator=g, dtype=DOUBLE)
+    return Task(DenseRows(X), y, SquaredError, weight)
+
+
+def watched_rows(runs):
+    """The rows that each run does not learn from, of weights of their own."""
+    g = torch.Generator().manual_seed(5)
+    return (runs.weight == 0) * (0.5 + torch.rand(runs.weight.shape, generator=g))
+
+
+def snapshot(network):
+    return [parameter.detach().clone() for parameter in network.parameters()]
+
+
+def assert_same(parameters, others, *, k=slice(None)):
+    for a, b in zip(parameters, others, strict=True):
+        torch.testing.assert_close(a[k], b[k], rtol=1e-12, atol=1e-14)
+
+
+def differ(parameters, others):
+    return any(not torch.equal(a, b) for a, b in zip(parameters, others))
+
+
+FORMULAS = {
+    "constant": lambda t: 1.0,
+    "linear": lambda t: 1 - t,
+    "cosine": lambda t: (1 + math.cos(math.pi * t)) / 2,
+}
+
+
+class Steps:
+    """Notes the rate of each step, and how far Adam moved the parameters."""
+
+    def __init__(self):
+        self.rates, self.before = [], None
+
+    def __call__(self, parameters, adam, rate):
+        self.rates.append(torch.as_tensor(rate, dtype=DOUBLE).flatten())
+        now = parameters.trained.clone()
+        if self.before is not None and len(self.before) == len(now):
+            mean = adam.mean / (1 - adam.BETA1**adam.t)
+            root = (adam.square / (1 - adam.BETA2**adam.t)).sqrt()
+            rate = self.rates[-1][:, None]
+            expected = self.before - rate * mean / (root + adam.EPS)
+            torch.testing.assert_close(now, expected)
+        self.before = now
+
+
+@pytest.mark.parametrize("rates", [(0.02,), (0.02, 0.02), (0.02, 0.01)])
+@pytest.mark.parametrize("decay", list(FORMULAS))
+def test_the_rate_falls_step_by_step(decay, rates):
+    n_epochs = 4
+    steps = Steps()
+    runs = make_runs(Schedule(n_epochs, 8, decay=decay, shrink=False), rates)
+    train(make_network(len(rates)), make_task(), runs, after_step=steps)
+    n = n_epochs * N_BATCHES
+    own = torch.tensor(rates, dtype=DOUBLE)
+    expected = torch.stack([own * FORMULAS[decay](s / n) for s in range(n)])
+    found = torch.stack([rate.expand(len(rates)) for rate in steps.rates])
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("n_epochs", [20, 5])
+@pytest.mark.parametrize("decay", ["linear", "cosine"])
+def test_after_patience_the_rate_falls_from_where_it_was_to_zero(decay, n_epochs):
+    """Run 0 stands still and loses patience after epoch 2; run 1 trains on."""
+    steps = Steps()
+    rates = (1e-12, 0.02)
+    schedule = Schedule(n_epochs, 8, decay=decay, patience=2, tol=1e-5)
+    runs = make_runs(schedule, rates)
+    network = make_network(2)
+    still, moving = train(network, make_task(), runs, after_step=steps)
+    length = min(3, n_epochs - 3)
+    assert (still.ended, len(still.loss)) == ("patience", 3 + length)
+    assert (moving.ended, len(moving.loss)) == ("max_iter", n_epochs)
+
+    n = n_epochs * N_BATCHES
+    formula = FORMULAS[decay]
+    whole = [rates[1] * formula(s / n) for s in range(n)]
+    before = [rates[0] * formula(s / n) for s in range(3 * N_BATCHES)]
+    height = rates[0] * formula(3 / n_epochs)
+    n_last = length * N_BATCHES
+    fall = [height * (1 - s / n_last) for s in range(n_last)]
+    together = len(before + fall)
+    found = torch.stack(steps.rates[:together])
+    expected = torch.tensor([before + fall, whole[:together]], dtype=DOUBLE).T
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+    alone = [float(rate) for rate in steps.rates[together:]]
+    assert alone == pytest.approx(whole[together:], rel=1e-12)
+
+
+STOPPING = Schedule(60, 8, patience=4, tol=1e-3)
+
+
+def stopped_after(epoch, runs, k):
+    """All runs without patience; run k stops after an epoch."""
+    runs = dataclasses.replace(
+        runs, schedule=dataclasses.replace(runs.schedule, patience=None)
+    )
+    network = make_network(len(runs))
+    train(
+        network,
+        make_task(),
+        runs,
+        on_epoch=lambda told: [k] if told.number == epoch else [],
+    )
+    return snapshot(network)
+
+
+@pytest.mark.parametrize("rates", [(0.02,), (0.02, 0.05)])
+@pytest.mark.parametrize("decay", ["constant", "linear", "cosine"])
+def test_when_patience_is_over_the_best_parameters_are_back(decay, rates):
+    """At a constant rate the run ends with them, else the fall begins there."""
+    runs = make_runs(dataclasses.replace(STOPPING, decay=decay), rates)
+    network = make_network(len(rates))
+    back, ends = {}, {}
+
+    def look(told):
+        told.write_back()
+        for k in told.runs:
+            history = told.histories[k]
+            if history.best_epoch is not None and k not in back:
+                back[k] = snapshot(network)
+                ends[k] = told.number
+
+    validation = make_task(watched_rows(runs))
+    histories = train(network, make_task(), runs, validation=validation, on_epoch=look)
+    result = snapshot(network)
+    for k, history in enumerate(histories):
+        assert history.ended == "patience"
+        losses = history.validation_loss
+        end = len(losses) - 1 if decay == "constant" else ends[k]
+        best = min(range(end + 1), key=losses.__getitem__)
+        assert history.best_epoch == best < end
+        expected = stopped_after(best, runs, k)
+        if decay == "constant":
+            assert_same(result, expected, k=k)
+        else:
+            assert_same(back[k], expected, k=k)
+            assert differ([a[k] for a in result], [b[k] for b in expected])
+
+
+@pytest.mark.parametrize("decay", ["constant", "linear", "cosine"])
+def test_a_run_that_keeps_its_patience_is_restored_at_a_constant_rate_only(decay):
+    schedule = Schedule(40, 8, decay=decay, patience=100)
+    runs = make_runs(schedule)
+    network = make_network()
+    validation = make_task(watched_rows(runs))
+    (history,) = train(network, make_task(), runs, validation=validation)
+    assert history.ended == "max_iter"
+    losses = history.validation_loss
+    best = min(range(40), key=losses.__getitem__)
+    assert best < 39
+    assert history.best_epoch == (best if decay == "constant" else None)
+    epoch = best if decay == "constant" else 39
+    assert_same(snapshot(network), stopped_after(epoch, runs, 0))
+
+
+def interrupt_at(step):
+    """A hook that interrupts after so many steps."""
+
+    def hook(parameters, adam, rate):
+        if adam.t == step:
+            raise KeyboardInterrupt
+
+    return hook
+
+
+@pytest.mark.parametrize("step", [3 * N_BATCHES + 1, 3 * N_BATCHES + 3, 4 * N_BATCHES])
+@pytest.mark.parametrize("rates", [(0.02,), (0.02, 0.05)])
+def test_an_interrupt_in_an_epoch_takes_back_its_steps(rates, step):
+    runs = make_runs(Schedule(10, 8), rates)
+    network = make_network(len(rates))
+    histories = train(network, make_task(), runs, after_step=interrupt_at(step))
+    assert [history.ended for history in histories] == ["interrupted"] * len(rates)
+    assert [len(history.loss) for history in histories] == [3] * len(rates)
+    for k in range(len(rates)):
+        assert_same(snapshot(network), stopped_after(2, runs, k), k=k)
+
+
+def test_an_interrupt_as_the_rate_begins_to_fall_leaves_the_best():
+    runs = make_runs(STOPPING)
+    validation = make_task(watched_rows(runs))
+    ends = []
+
+    def look(told):
+        if told.histories[0].best_epoch is not None:
+            ends.append(told.number)
+
+    task = make_task()
+    train(make_network(), task, runs, validation=validation, on_epoch=look)
+    network = make_network()
+    hook = interrupt_at((ends[0] + 1) * N_BATCHES + 2)
+    (history,) = train(network, task, runs, validation=validation, after_step=hook)
+    assert history.ended == "interrupted"
+    assert len(history.loss) == ends[0] + 1
+    assert history.best_epoch < ends[0]
+    assert_same(snapshot(network), stopped_after(history.best_epoch, runs, 0))
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 7, 4096])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_validation_loss_is_a_mean_over_all_rows(
+    weighted, rows_at_once, monkeypatch
+):
+    monkeypatch.setattr(skspectral._group, "EVALUATION_ROWS", rows_at_once)
+    runs = make_runs(Schedule(2, 8), (0.02, 0.05))
+    network = make_network(2)
+    weight = watched_rows(runs) if weighted else None
+    validation = make_task(weight)
+    histories = train(network, make_task(), runs, validation=validation)
+    errors = (network(validation.rows.values) - validation.target).square().mean(-1)
+    if weight is None:
+        weight = torch.ones(2, 80)
+    expected = (weight * errors).sum(1) / weight.sum(1)
+    for history, value in zip(histories, expected.tolist()):
+        assert history.validation_loss[-1] == pytest.approx(value, rel=1e-6)
+
+
+def test_nothing_denormal_is_left_where_all_nodes_stay():
+    """Columns in tiny units: gradients, or their squares, would be denormal."""
+    units = torch.tensor([1.0, 0.0, 1e-37, 1e-19, 1e-21])
+    task = make_task()
+    X = task.rows.values.float() * units
+    network = make_network(dtype=torch.float32)
+    with torch.no_grad():
+        network.layers[0].phi[..., 1] = 1e-39  # and nothing moves it
+    runs = make_runs(Schedule(1, 8, shrink=False))
+    free = tuple(LayerRule(rule.gate, lambda_=rule.lambda_) for rule in runs.layers)
+    runs = dataclasses.replace(runs, layers=free)
+    task = Task(DenseRows(X), task.target.float(), SquaredError)
+    (history,) = train(network, task, runs)
+    assert (network.layers[0].phi[..., 1] == 0).all()
+    adam = history.optimizer
+    tiny = torch.finfo(torch.float32).tiny
+    for numbers in (*snapshot(network), adam.mean, adam.square):
+        assert not ((numbers != 0) & (numbers.abs() < tiny)).any()
