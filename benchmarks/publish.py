@@ -41,7 +41,7 @@ def steps():
         found = shape.match(line)
         if found:
             widths = " + ".join(re.findall(r"\d+", found[1]))
-            mlp, torch, _, ours, by_mlp, by_torch, _ = found[3].split()
+            mlp, torch, _, ours, by_mlp, by_torch, *_ = found[3].split()
             yield [widths, found[2], f"{ours} us", mlp, torch, by_mlp, by_torch]
 
 
