@@ -94,8 +94,9 @@ class Results:
             "date": datetime.date.today().isoformat(),
         }
         about = json.dumps(self.kept["about"])
+        how = {"default": _plain, "separators": (",", ":")}
         rows = ",\n".join(  # a line for each row, to be read and compared
-            f"{json.dumps(key)}: {json.dumps(row, default=_plain)}"
+            f"{json.dumps(key)}:{json.dumps(row, **how)}"
             for key, row in sorted(self.kept["rows"].items())
         )
         text = f'{{"about": {about},\n"rows": {{\n{rows}\n}}}}\n'

@@ -206,20 +206,17 @@ def measure(student, X, y, h_teacher):
     merged = merge_parallel_nodes(core_of(network))
     h = len(r)
     numbers = sorted({*range(1, min(h, 2 * h_teacher) + 1), h})
-    curves = {}
-    for name, values in (("R", r), ("path", path)):
-        order = values.argsort(descending=True, stable=True).tolist()
-        curves[name] = errors_by_nodes(student, X, y, order, numbers)
+    order = path.argsort(descending=True, stable=True).tolist()
+    errors = errors_by_nodes(student, X, y, order, numbers)
     return {
         "gap": int(gap.masks[0].sum()),
         "forming": bool(gap.forming),
         "merged": merged.sizes[1],
         "R >= .05": int(cut_relative([r], 0.05).masks[0].sum()),
         "path >= .05": int(cut_relative([path], 0.05).masks[0].sum()),
-        "error": float(f"{curves['R'][-1]:.4g}"),
+        "error": float(f"{errors[-1]:.4g}"),
         "kept": numbers,
-        "errors by R": [float(f"{e:.3g}") for e in curves["R"]],
-        "errors by path": [float(f"{e:.3g}") for e in curves["path"]],
+        "errors by path": [float(f"{e:.3g}") for e in errors],
     }
 
 
