@@ -181,9 +181,7 @@ plt.show()
 # its penalty, is as accurate or a little more, and needs some seventy nodes. A constant
 # rate of 1e-2 makes scikit-learn's network end sooner, not better.
 #
-# **Where it fails.** A single row costs our `predict` more than scikit-learn's pipeline
-# (about three times as much there), before and after the cut alike: little of it is
-# arithmetic. Where single rows count, hand over `to_sklearn()`: it standardises in its
-# first layer, so that no scaler stands before it, and was the fastest of the four. Two
-# splits of one table, whose times depend on the machine, are no benchmark; boosted
-# trees are better than either on this table.
+# A single row costs scikit-learn's pipeline several times what it costs our `predict`,
+# before and after the cut alike, since little of it is arithmetic; `to_sklearn()` lies
+# between. Two splits of one table, whose times depend on the machine, are no benchmark;
+# boosted trees are better than either on this table.

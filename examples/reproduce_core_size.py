@@ -94,8 +94,11 @@ def main():
 def draw(rows, teachers, widths):
     shown = [("spectral (ours)", "gap"), ("spectral (ours)", "folded")]
     shown += [("group lasso", "gap")]
-    shown += [("spectral (paper)", "R >= .05"), ("dense (paper)", "R >= .05")]
+    shown += [("spectral (paper)", "gap"), ("spectral (paper)", "R >= .05")]
+    shown += [("dense (paper)", "R >= .05"), ("dense (paper)", "path >= .05")]
     shown += [("dense (ours)", "R >= .05"), ("dense (ours)", "path >= .05")]
+    colours = {kind: f"C{place}" for place, kind in enumerate(KINDS)}
+    styles = {"gap": "-", "folded": ":", "R >= .05": "--", "path >= .05": "-."}
     figure, axes = plt.subplots(
         1, len(teachers), figsize=(3.6 * len(teachers), 3.6), squeeze=False
     )
@@ -113,7 +116,8 @@ def draw(rows, teachers, widths):
                 marker="o" if kind.startswith("spectral") else "s",
                 markersize=4,
                 capsize=2,
-                linestyle={"gap": "-", "folded": ":"}.get(cut, "--"),
+                color=colours[kind],
+                linestyle=styles[cut],
                 label=f"{kind}: {cut}",
             )
         ax.axhline(t, color="black", linewidth=0.8)

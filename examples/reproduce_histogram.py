@@ -7,7 +7,15 @@ is thin too, though less.
 """
 
 import numpy as np
-from _reproduction import Results, arguments, digits, legend_below, save, table
+from _reproduction import (
+    Results,
+    arguments,
+    digits,
+    legend_below,
+    save,
+    table,
+    ticks_at,
+)
 from _students import train_students
 from matplotlib import pyplot as plt
 
@@ -89,6 +97,7 @@ def draw(rows):
                 )
             ax.set_yscale("symlog", linthresh=1)
             ax.set_ylim(bottom=0)
+            ticks_at(ax.yaxis, (0, 0.5, 1, 2, 5, 10, 30, 100, 500))
             title = "relevance R" if name == "R" else "path relevance"
             ax.set(xlabel=f"{title} / largest", title=f"h = {h}")
         line[0].set_ylabel("nodes of a student (mean)")

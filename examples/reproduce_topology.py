@@ -5,7 +5,8 @@ of all paths from an input to the output, |w_ij v_j|, the in-degrees of the node
 sum of |w_ij| of a node times |v_j|), and the nodes themselves: teacher and student
 nodes are matched one to one by the cosine of their incoming weights, and a teacher node
 counts as found where the cosine is above .99. The spectral student is cut to its core;
-the dense one is taken as it is, and cut to the same number by path relevance.
+the dense one is taken as it is, and cut by path relevance to as many nodes as spectral
+cores have on average.
 
 The sign of a node cannot be known: relu(z) = z + relu(-z), so a student may hold a
 teacher's node reversed, or partly one way and partly the other, where linear functions
@@ -33,7 +34,7 @@ from scipy.stats import ks_2samp
 from skspectral._relevance import cut_widest_gap, hidden_relevance
 
 KINDS = ("spectral (ours)", "dense (ours)", "spectral (paper)", "dense (paper)")
-H, H_TEACHER = 200, 20
+H, H_TEACHER, N_CUT = 200, 20, 22
 
 
 def weights_of(student):
@@ -89,7 +90,7 @@ def compare(w, b, v, teacher):
     }
 
 
-def topology(kind, teacher, seeds, shorten):
+def topology(kind, teacher, seeds, shorten, n_cut):
     """Comparison of each student, whole and cut, and quantiles of its paths."""
     students, _, _, truth = train_students(
         kind,
@@ -109,7 +110,7 @@ def topology(kind, teacher, seeds, shorten):
         keep = cut_widest_gap([hidden_relevance(student.network)[0]]).masks[0].numpy()
         if kind.startswith("dense"):
             relevance = np.linalg.norm(w, axis=0) * np.abs(v)
-            keep = relevance >= np.sort(relevance)[-H_TEACHER]
+            keep = relevance >= np.sort(relevance)[-n_cut]
         found["cut"].append(compare(w[:, keep], b[keep], v[keep], truth))
         quantiles = np.quantile(paths(w[:, keep], v[keep]).ravel(), levels)
         found["quantiles"].append(digits(quantiles))
@@ -126,6 +127,7 @@ def main():
             "teacher": teacher,
             "seeds": [0] if quick else [0, 1, 2, 3, 4],
             "shorten": 20 if quick else 1,
+            "n_cut": N_CUT,
         }
         for teacher in range(n_teachers)
         for kind in KINDS

@@ -281,11 +281,13 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _finish(self, plan, state, history, *, warn=True):
         """Name the results of a training, or raise for its failure."""
         if history.ended == "diverged":
+            name, losses = "loss", history.loss
+            if np.isfinite(losses[-1]):
+                name, losses = "validation loss", history.validation_loss
             raise ValueError(
-                "the loss must stay finite; it became "
-                f"{history.loss[-1]} in epoch {len(history.loss)} with "
-                f"learning_rate_init={self.learning_rate_init}. Lower "
-                "learning_rate_init, or look for extreme values in X and y."
+                f"the {name} must stay finite; it became {losses[-1]} in epoch "
+                f"{len(losses)} with learning_rate_init={self.learning_rate_init}. "
+                "Lower learning_rate_init, or look for extreme values in X and y."
             )
         if history.ended == "interrupted" and not history.loss:
             raise KeyboardInterrupt
@@ -332,8 +334,10 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
         gated = self.parametrization == "spectral" and self.trainable == "all"
         if core.forming and gated and penalised > 0:
-            whole = self.n_iter_ == n_epochs
-            longer = "Raise max_iter, or" if whole else "It was stopped early: raise"
+            if self.n_iter_ == n_epochs:
+                longer = "Raise max_iter, or"
+            else:
+                longer = "It was stopped early: lower tol, raise n_iter_no_change or"
             warnings.warn(
                 f"the core is still forming after {self.n_iter_} epochs: "
                 "no gap sets the dying nodes apart from the living, so that the core "
@@ -394,9 +398,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             decay="constant",
             shuffle=self.shuffle,
         )
-        plan = self._plan_training(
-            data, schedule, seed, state, optimizer=kept.get("optimizer")
-        )
+        same = kept.get("trainable") == self.trainable  # else moments of other numbers
+        optimizer = kept.get("optimizer") if same else None
+        plan = self._plan_training(data, schedule, seed, state, optimizer=optimizer)
         if kept:
             plan.generator.set_state(torch.tensor(kept["generator"]))
         ((state, history),) = train_together([plan])
@@ -404,6 +408,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         adam = history.optimizer
         assert adam is not None
         self._partial = {
+            "trainable": self.trainable,
             "generator": plan.generator.get_state().numpy(),
             "optimizer": {
                 "mean": adam.mean.cpu().numpy(),

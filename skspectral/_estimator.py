@@ -5,7 +5,6 @@ from reprlib import repr as shorten
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -69,7 +68,8 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
         ``"auto"`` is a fortieth of the rows, from 64 to 512.
     learning_rate : {"linear", "cosine", "constant"}, default="linear"
         How the rate falls, from `learning_rate_init` to zero over `max_iter` epochs.
-        A core needs a rate that falls to zero.
+        At a constant one the error stays higher, and `tol` may end the fit before a
+        core has formed.
     learning_rate_init : float, default=1e-2
         First rate of Adam.
     max_iter : int or "auto", default="auto"
@@ -361,7 +361,8 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         ``"auto"`` is a fortieth of the rows, from 64 to 512.
     learning_rate : {"linear", "cosine", "constant"}, default="linear"
         How the rate falls, from `learning_rate_init` to zero over `max_iter` epochs.
-        A core needs a rate that falls to zero.
+        At a constant one the error stays higher, and `tol` may end the fit before a
+        core has formed.
     learning_rate_init : float, default=1e-2
         First rate of Adam.
     max_iter : int or "auto", default="auto"
@@ -592,10 +593,16 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
             )
         codes = np.searchsorted(self.classes_, y).astype(np.int64)
         if not watched:
-            self._class_factors = self._factors_of_classes(y)
+            self._class_factors = self._factors_of_classes(codes, weight)
         if self._class_factors is not None:
             factors = self._class_factors[codes]
             weight = factors if weight is None else weight * factors
+            if not weight.any():
+                raise ValueError(
+                    "`class_weight` must leave a row of positive weight; got "
+                    f"class_weight={self.class_weight!r} for rows of the classes "
+                    f"{shorten(np.unique(y).tolist())}. Weigh one of these above 0."
+                )
         if len(self.classes_) == 2:
             return codes[:, None].astype(np.float64), weight
         return codes[:, None], weight
@@ -609,18 +616,19 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         y = y.toarray() if hasattr(y, "toarray") else y
         return np.asarray(y, dtype=np.float64), weight
 
-    def _factors_of_classes(self, y):
-        if self.class_weight is None:
-            return None
+    def _factors_of_classes(self, codes, weight):
         named = self.class_weight
-        if isinstance(named, str):
-            factors = np.ones(len(self.classes_))
-            present = np.unique(y)
-            balanced = compute_class_weight(named, classes=present, y=y)
-            factors[np.searchsorted(self.classes_, present)] = balanced
-            return factors
+        if named is None:
+            return None
+        if isinstance(named, str):  # "balanced"; a row of weight 2 is there twice
+            mass = np.bincount(codes, weight, minlength=len(self.classes_))
+            there = mass > 0
+            return np.divide(
+                mass.sum() / there.sum(), mass, np.ones(len(mass)), where=there
+            )
         strangers = [c for c in named if c not in self.classes_]
-        if strangers:
+        # Where every class is named, the others may be those that a fold lacks.
+        if strangers and not set(self.classes_.tolist()) <= set(named):
             raise ValueError(
                 "`class_weight` must name classes of y, "
                 f"{shorten(self.classes_.tolist())}; got {shorten(strangers)} as "

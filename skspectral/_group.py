@@ -173,7 +173,7 @@ class Group:
             history, stopping = self.histories[k], self.stopping[k]
             history.loss.append(loss)
             better = enough = False
-            if not math.isfinite(loss):
+            if not (math.isfinite(loss) and math.isfinite(seen)):
                 ended[k] = "diverged"
             elif stopping.anneal is not None:
                 if epoch + 1 >= sum(stopping.anneal):

@@ -68,7 +68,7 @@ def _count(way_out: str, *, auto: bool = False) -> Rule:
 def _widths(value: Any) -> bool:
     if _integer(value):
         return value >= 1
-    return isinstance(value, (tuple, list, np.ndarray)) and all(
+    return (isinstance(value, (tuple, list)) or np.ndim(value) == 1) and all(
         _integer(width) and width >= 1 for width in value
     )
 

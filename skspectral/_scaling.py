@@ -40,14 +40,18 @@ class Columns:
     active: bool = True
 
     @cached_property
+    def is_constant(self) -> np.ndarray:
+        """Columns that have not varied so far; all False where left as they are."""
+        # Of the values of a constant column the last digits may differ.
+        error = 8 * np.finfo(np.float64).eps * np.abs(self.mean)
+        return (np.sqrt(self.variance) <= error) & self.active
+
+    @cached_property
     def scale(self) -> np.ndarray:
         """Standard deviations; 1 for constant columns."""
         if not self.active:
             return np.ones_like(self.mean)
-        # A constant column has the rounding error of its own mean as its deviation.
-        error = 8 * np.finfo(np.float64).eps * np.abs(self.mean)
-        deviation = np.sqrt(self.variance)
-        return np.where(deviation <= error, 1.0, deviation)
+        return np.where(self.is_constant, 1.0, np.sqrt(self.variance))
 
     def standardized(self, rows) -> np.ndarray:
         """Rows of a table, dense or CSR, in float64: centred, then scaled."""
@@ -82,7 +86,8 @@ def column_statistics(table, weight: np.ndarray | None, name: str = "X") -> Colu
     """Statistics of a dense or sparse table of shape (n, d), in float64.
 
     Two passes over blocks of rows, so that a column like a timestamp loses nothing and
-    no float64 copy of the table is made.
+    no float64 copy of the table is made. Means are summed as differences to the first
+    row: the mean of a constant column is that constant, to the last digit.
     """
     n_rows = table.shape[0]
     mass = float(n_rows) if weight is None else float(weight.sum())
@@ -91,10 +96,13 @@ def column_statistics(table, weight: np.ndarray | None, name: str = "X") -> Colu
         table = table.astype(np.float64)
         mean, variance = mean_variance_axis(table, axis=0, weights=weights)
         return Columns(mass, mean, np.maximum(variance, 0.0))
-    mean = np.zeros(table.shape[1])
+    origin = table[0].astype(np.float64)
+    shift = np.zeros(table.shape[1])
     for rows, w in _weighted_blocks(table.shape, weight):
         part = table[rows].astype(np.float64)
-        mean += part.sum(0) / mass if w is None else w @ part / mass
+        part -= origin
+        shift += part.sum(0) / mass if w is None else w @ part / mass
+    mean = origin + shift
     variance = np.zeros(table.shape[1])
     with np.errstate(over="ignore"):
         for rows, w in _weighted_blocks(table.shape, weight):

@@ -82,10 +82,11 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
 
     Notes
     -----
-    In float64 the scores equal those of GridSearchCV to rounding. In float32 those of a
-    regressor are equal bit by bit, on one thread of a CPU with torch's MKL; elsewhere
-    training with ReLU amplifies what the kernels of a batch round differently: scores
-    may differ in the second or third digit, and close candidates change places.
+    In float64 the scores equal those of GridSearchCV to rounding. In float32, on one
+    thread of a CPU with torch's MKL, those of a regressor are equal to the last bit in
+    most searches and to 1e-6 in others; elsewhere training with ReLU amplifies what the
+    kernels of a batch round differently: scores may differ in the second or third
+    digit, and close candidates change places.
 
     Callbacks (scikit-learn 1.9) see one tree: search, then candidate and fold, then
     epoch. Those that train together advance together; one that a callback stops ends

@@ -148,7 +148,13 @@ def _look(step: Step, member: int, sample: Sample) -> list[tuple[Tensor, Tensor]
     strengths = _strengths(step, member)
     n_hidden = len(strengths)
     forward, backward, in_place = step.activation
-    silent = [_silent(step, bias, weight) for weight, bias in layers[:-1]]
+    silent = [
+        # The gate of the next layer lets nothing through once it is shut.
+        torch.zeros_like(weight[0])
+        if after.gate == "in"
+        else _silent(step, bias, weight)
+        for (weight, bias), after in zip(layers[:-1], rules[1:], strict=True)
+    ]
     peak = [torch.zeros_like(s) for s in silent]
     square = [0.0] * n_hidden
     pulls: list[Tensor | float] = [0.0] * n_hidden
@@ -185,7 +191,7 @@ def _look(step: Step, member: int, sample: Sample) -> list[tuple[Tensor, Tensor]
         share = reach / max(math.sqrt(square[index] / n_rows), 1e-30)
         pull = torch.as_tensor(pulls[index]).norm(dim=0)
         pull = pull / strength if strength > 0 else torch.full_like(pull, math.inf)
-        if not _folds(step, index):
+        if (index + 1, "bias") not in step.parameters.slots:  # which could take it up
             pull = torch.where(silent[index] == 0, pull, math.inf)
         found.append((share, pull))
     return found
@@ -197,12 +203,6 @@ def _silent(step: Step, bias: Tensor | None, weight: Tensor) -> Tensor:
     a = z if step.activation.in_place else torch.empty_like(z)
     step.activation.forward(z, a)
     return a
-
-
-def _folds(step: Step, index: int) -> bool:
-    """Whether what nodes send for ever has a bias to go to, or is never sent."""
-    slots, rules = step.parameters.slots, step.parameters.rules
-    return rules[index + 1].gate == "in" or (index + 1, "bias") in slots
 
 
 @torch.no_grad()

@@ -240,6 +240,8 @@ def reexpress(
 ) -> NetworkState:
     """The same function of raw inputs and outputs, under new statistics.
 
+    Of a column that did not vary so far it stays the same where rows have been seen.
+
     Parameters
     ----------
     state : NetworkState
@@ -251,13 +253,24 @@ def reexpress(
     phi, bias = list(state.phi), list(state.bias)
     dtype = phi[0].dtype
     if bias[0] is not None:
-        shift = (x_new.mean - x_old.mean) / x_old.scale
-        bias[0] = (bias[0] + state.weights()[0] @ shift).astype(dtype)
-        phi[0] = (phi[0] * (x_new.scale / x_old.scale)).astype(dtype)
+        ratio = _ratio(x_old, x_new)
+        shift = (x_new.mean - x_old.mean) / x_new.scale
+        bias[0] = (bias[0] + (state.weights()[0] * ratio) @ shift).astype(dtype)
+        phi[0] = (phi[0] * ratio).astype(dtype)
     if bias[-1] is not None:
-        last = bias[-1] * y_old.scale + y_old.mean
-        bias[-1] = ((last - y_new.mean) / y_new.scale).astype(dtype)
-        phi[-1] = (phi[-1] * (y_old.scale / y_new.scale)[:, None]).astype(dtype)
+        ratio = _ratio(y_old, y_new)
+        shift = (y_old.mean - y_new.mean) / y_new.scale
+        bias[-1] = (bias[-1] / ratio + shift).astype(dtype)
+        phi[-1] = (phi[-1] / ratio[:, None]).astype(dtype)
     return NetworkState(
         phi, state.lambda_in, state.lambda_out, bias, state.gates, state.activation
     )
+
+
+def _ratio(old: Columns, new: Columns) -> np.ndarray:
+    """New scales over old ones.
+
+    1 where a column did not vary before: its scale was none, and rows said nothing
+    about its weights, which so stay of the size that fits a scaled column.
+    """
+    return np.where(old.is_constant, 1.0, new.scale / old.scale)

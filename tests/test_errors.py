@@ -222,3 +222,8 @@ def test_silu_is_not_in_scikit_learn():
     model = SpectralMLPRegressor(**QUICK, activation="silu").fit(X, Y)
     with pytest.raises(ValueError, match="got activation='silu'.*to_torch"):
         model.to_sklearn()
+
+
+def test_widths_without_an_axis_are_no_widths():
+    with pytest.raises(ValueError, match="`hidden_layer_sizes` must be"):
+        SpectralMLPRegressor(hidden_layer_sizes=np.array(10)).fit(X, Y)

@@ -161,3 +161,80 @@ def test_the_meta_device_is_refused():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match="`device` must name a device torch can use"):
         SpectralMLPRegressor(device="meta").fit(X, y)
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e-4])
+@pytest.mark.parametrize("what", ["column", "targets"])
+def test_what_did_not_vary_in_the_first_chunk(what, scale):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(9000, 3))
+    y = X[:, 0] + np.sin(X[:, 1]) + X[:, 2]
+    X[:, 2] *= scale if what == "column" else 1
+    y *= scale if what == "targets" else 1
+    chunks = np.split(np.arange(6000), 20)
+    if what == "column":
+        X[chunks[0], 2] = 0.1 * scale
+    else:
+        y[chunks[0]] = 0.1 * scale
+    model = SpectralMLPRegressor(hidden_layer_sizes=20, random_state=0)
+    for n_seen, rows in enumerate(chunks * 2):
+        model.partial_fit(X[rows], y[rows])
+        if n_seen == 0:
+            before = model.predict(X[rows])
+        if n_seen == 1:  # no jump where rows were seen
+            spread = max(1.0, y.std())
+            np.testing.assert_allclose(model.predict(X[chunks[0]]), before, atol=spread)
+    assert model.score(X[6000:], y[6000:]) > 0.9
+
+
+def test_partial_fit_with_other_parameters_trained():
+    """Adam's moments are of the numbers that were trained: others start anew."""
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=16, batch_size=500, alpha=1e-3, random_state=0
+    ).partial_fit(X, y)
+    for which in ("eigenvectors", "eigenvalues", "all"):
+        before = model.set_params(trainable=which)._state().phi[0]
+        step = np.abs(model.partial_fit(X, y)._state().phi[0] - before)
+        # Adam's first step is one of the rate; with old moments it is another.
+        first = 0 if which == "eigenvalues" else model.learning_rate_init
+        np.testing.assert_allclose(step, first, rtol=1e-2, atol=1e-9)
+
+
+@pytest.mark.parametrize("learning_rate", ["linear", "constant"])
+def test_a_validation_loss_that_is_not_finite(learning_rate):
+    X, y = load_diabetes(return_X_y=True)
+    y_val = y[:40].copy()
+    y_val[3] = 1e25
+    model = SpectralMLPRegressor(
+        early_stopping=True, learning_rate=learning_rate, random_state=0
+    )
+    with pytest.raises(ValueError, match=r"the validation loss must stay finite.*inf"):
+        model.fit(X[40:], y[40:], X_val=X[:40], y_val=y_val)
+
+
+def test_balanced_counts_weights():
+    X, y = load_iris(return_X_y=True)
+    times = np.random.default_rng(0).integers(0, 4, size=len(y))
+    settings = {"hidden_layer_sizes": 4, "max_iter": 1, "class_weight": "balanced"}
+    weighted = SpectralMLPClassifier(**settings).fit(X, y, sample_weight=times)
+    repeated = SpectralMLPClassifier(**settings).fit(
+        X.repeat(times, 0), y.repeat(times)
+    )
+    np.testing.assert_allclose(weighted._class_factors, repeated._class_factors)
+    counts = np.bincount(y, times)
+    np.testing.assert_allclose(weighted._class_factors, times.sum() / (3 * counts))
+
+
+def test_class_weights_of_a_fold_without_a_class():
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(
+        hidden_layer_sizes=4, max_iter=1, class_weight={0: 1, 1: 2, 2: 5}
+    )
+    assert len(model.fit(X[y < 2], y[y < 2]).classes_) == 2
+    nothing = clone(model).set_params(class_weight={0: 0, 1: 0, 2: 0})
+    with pytest.raises(ValueError, match="`class_weight` must leave a row of positive"):
+        nothing.fit(X, y)
+    only_first = clone(model).set_params(class_weight={0: 0}, early_stopping=True)
+    with pytest.raises(ValueError, match="`class_weight` must leave a row of positive"):
+        only_first.fit(X, y, X_val=X[y == 0], y_val=y[y == 0])

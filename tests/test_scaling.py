@@ -50,3 +50,25 @@ def test_neutral_statistics_stay_neutral(table):
     merged = neutral(4).merge(column_statistics(table, None))
     assert (merged.mean == 0).all()
     assert (merged.scale == 1).all()
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 273.15, -1e9 / 7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_constant_has_no_deviation(value, weighted):
+    """Its sum over rows is rounded, and so is what a mean of that sum gives."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(20_000, 4))
+    table[:, 2] = value
+    weight = rng.uniform(0.5, 2, size=len(table)) if weighted else None
+    columns = column_statistics(table, weight)
+    assert columns.mean[2] == value
+    assert columns.variance[2] == 0
+    assert columns.is_constant.tolist() == [False, False, True, False]
+    assert columns.scale[2] == 1
+    mean = np.average(table, axis=0, weights=weight)
+    variance = np.average((table - mean) ** 2, axis=0, weights=weight)
+    np.testing.assert_allclose(columns.mean, mean, rtol=1e-12, atol=1e-12)
+    varies = ~columns.is_constant
+    np.testing.assert_allclose(columns.variance[varies], variance[varies], rtol=1e-9)
+    halves = [column_statistics(t, None) for t in np.split(table, 2)]
+    assert halves[0].merge(halves[1]).scale[2] == 1

@@ -9,11 +9,19 @@ import torch
 import skspectral._group
 import skspectral._shrink
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._crew import Crew, Rollcall
 from skspectral._objective import LOSSES, CrossEntropy, SquaredError
 from skspectral._packed import Parameters
 from skspectral._rows import DenseRows
-from skspectral._runs import LayerRule, Runs, Schedule
-from skspectral._shrink import Sample, _look, _next_width, leaving, remove
+from skspectral._runs import LayerRule, Runs, Schedule, layer_rules
+from skspectral._shrink import (
+    Sample,
+    _look,
+    _next_width,
+    leaving,
+    remove,
+    staying,
+)
 from skspectral._step import Step
 from skspectral._task import Task
 from skspectral._together import train_together
@@ -263,7 +271,9 @@ def test_what_a_look_sees_is_autograds(sizes, gates, activation, n_runs, loss):
         grad = weights[layer + 1].grad if gates[layer + 1] == "in" else None
         norm = weights[layer].grad.norm(dim=1) if grad is None else grad.norm(dim=0)
         torch.testing.assert_close(pull, norm / (2 * (0.02 * 0.08) ** 0.5))
-        change = (sent[layer] - act(biases[layer])).abs().amax(0)
+        # What goes on for ever once the gate is shut: nothing where it is the receiver's.
+        silent = 0 if gates[layer + 1] == "in" else act(biases[layer])
+        change = (sent[layer] - silent).abs().amax(0)
         reach = change * weights[layer + 1].norm(dim=0)
         scale = received[layer + 1].square().sum(1).mean().sqrt()
         torch.testing.assert_close(share, (reach / scale).detach())
@@ -457,3 +467,31 @@ def test_a_look_goes_through_so_many_rows_at_most(at_most, rows, monkeypatch):
     sample = Sample(Spying(X), X[:, :1], SquaredError, index, None, at_once=20)
     leaving(step, 0, sample)
     assert taken == index[:: 100 // rows].tolist()
+
+
+@pytest.mark.parametrize("gate", ["in", "out"])
+def test_a_node_that_sends_a_constant(gate):
+    """With gate="in" nothing would take the constant up: it stays. Else it leaves."""
+    network = SpectralMLP((5, 64, 1), gate=gate, batch_shape=(1,), dtype=DOUBLE)
+    with torch.no_grad():
+        network.layers[0].phi[0, 8:] = 0
+        network.layers[0].bias[0, 8:] = 1
+        network.layers[1].phi[0, 0, 8:] = 0.1
+    X = torch.randn(300, 5, dtype=DOUBLE)
+    y = network(X)[0].detach()
+    rules = layer_rules(
+        2, gate=gate, alpha_phi=1e-3, alpha_lambda=1e-3, alpha_readout=1e-3
+    )
+    rates = torch.tensor([1e-2], dtype=DOUBLE)
+    runs = Runs(rates, (0,), rules, None, Schedule(batch_size=100))
+    who = Rollcall([0], [torch.arange(64)[None]], [torch.Generator()])
+    rows = DenseRows(X), y, LOSSES["squared_error"]
+    crew = Crew(who, network, runs, *rows, [torch.arange(300)], None)
+    stays = staying(crew, 0, Sample(*rows, torch.arange(300), None, 100))
+    if gate == "in":
+        assert stays is None
+    else:
+        assert len(stays[0]) == 16
+        gone = torch.tensor(sorted(set(range(64)) - set(stays[0].tolist())))
+        remove(network, 0, 0, gone)
+        torch.testing.assert_close(network(X)[0], y)

@@ -140,7 +140,9 @@ class SpectralLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (*batch, n, in) -> (*batch, n, out)
         y = x @ self.weight.mT
-        return y if self.bias is None else y + self.bias[..., None, :]
+        if self.bias is None:
+            return y
+        return y + (self.bias if self.bias.dim() == 1 else self.bias[..., None, :])
 
     @classmethod
     @torch.no_grad()
@@ -171,6 +173,10 @@ class SpectralLinear(nn.Module):
         layer.phi.copy_(-linear.weight if gate == "out" else linear.weight)
         if layer.bias is not None:
             layer.bias.copy_(linear.bias)
+            layer.bias.requires_grad_(linear.bias.requires_grad)
+        if not linear.weight.requires_grad:  # frozen, and so it stays
+            for parameter in (layer.phi, layer.lambda_in, layer.lambda_out):
+                parameter.requires_grad_(False)
         return layer.train(linear.training)
 
     @torch.no_grad()

@@ -28,6 +28,8 @@ def spectralize(module: nn.Module, *, gate: str | None = "out") -> nn.Module:
     -----
     Subclasses of ``nn.Linear`` are left alone: what they do to their weight is theirs
     to know. That includes the projections inside :class:`torch.nn.MultiheadAttention`.
+    Frozen layers stay frozen. A weight that a layer shares with another module, such as
+    an embedding, is shared no more.
 
     Examples
     --------

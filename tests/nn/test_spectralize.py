@@ -49,3 +49,20 @@ def test_gradients_flow_through_the_new_layers(generator):
     assert converted.a.phi.grad.abs().sum() > 0
     assert converted.a.lambda_out.grad.abs().sum() > 0
     assert converted.a.lambda_in.grad is None
+
+
+def test_one_row_without_an_axis_stays_one(generator):
+    plain = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    x = torch.randn(3, generator=generator)
+    torch.testing.assert_close(spectralize(plain)(x), plain(x))
+
+
+@pytest.mark.parametrize("gate", ["out", "in", "both"])
+def test_frozen_layers_stay_frozen(gate):
+    plain = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2))
+    plain[0].requires_grad_(False)
+    plain[1].bias.requires_grad_(False)
+    frozen, free = spectralize(plain, gate=gate)
+    assert not any(p.requires_grad for p in frozen.parameters())
+    assert free.phi.requires_grad
+    assert not free.bias.requires_grad
