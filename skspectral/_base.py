@@ -29,7 +29,7 @@ from skspectral._state import DTYPES, NetworkState, reexpress, start_network
 from skspectral._task import History
 from skspectral._together import Data, Plan, train_together
 
-__all__ = ["BaseSpectralMLP", "fit_together"]
+__all__ = ["BaseSpectralMLP", "ended_as_a_whole", "fit_together"]
 
 GOES_ON = "warm_start, partial_fit and refit go on with the fitted network"
 ANEW = "Clone the estimator to start anew."
@@ -272,6 +272,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             "best_epoch_": history.best_epoch,
             "n_layers_": len(state.phi) + 1,
             "n_outputs_": self._n_network_outputs(plan.data.table),
+            "_trained_rules": plan.rules,
             "device_": str(plan.device),
         }
         if history.validation_loss:
@@ -287,7 +288,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             raise ValueError(
                 f"the {name} must stay finite; it became {losses[-1]} in epoch "
                 f"{len(losses)} with learning_rate_init={self.learning_rate_init}. "
-                "Lower learning_rate_init, or look for extreme values in X and y."
+                f"Lower it or alpha ({self.alpha_:.3g}), or look for extreme values in "
+                "X and y."
             )
         if history.ended == "interrupted" and not history.loss:
             raise KeyboardInterrupt
@@ -337,7 +339,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             if self.n_iter_ == n_epochs:
                 longer = "Raise max_iter, or"
             else:
-                longer = "It was stopped early: lower tol, raise n_iter_no_change or"
+                longer = "It was stopped early: lower tol, or raise n_iter_no_change or"
             warnings.warn(
                 f"the core is still forming after {self.n_iter_} epochs: "
                 "no gap sets the dying nodes apart from the living, so that the core "
@@ -457,6 +459,20 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+@contextlib.contextmanager
+def ended_as_a_whole():
+    """One Ctrl-C ends all that happens inside, not only the fit at hand."""
+    told = "fit was interrupted"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", told, ConvergenceWarning)
+        try:
+            yield
+        except ConvergenceWarning as warning:
+            if told not in str(warning):
+                raise
+            raise KeyboardInterrupt from None
 
 
 def fit_together(estimators, arguments, *, warn=True):

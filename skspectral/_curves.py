@@ -248,7 +248,8 @@ def _check_numbers(n_nodes, width: int) -> np.ndarray:
 
 
 def _check_rankings(relevance) -> list[str]:
-    kinds = [relevance] if isinstance(relevance, str) else list(relevance)
+    several = isinstance(relevance, (list, tuple, np.ndarray))
+    kinds = list(relevance) if several else [relevance]
     if not kinds or any(kind not in RANKINGS for kind in kinds):
         raise ValueError(
             "`relevance` must name one or several of 'R', 'path' and 'random'; got "

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_method_params, _num_samples
 
-from skspectral._base import fit_together
+from skspectral._base import ended_as_a_whole, fit_together
 from skspectral._parameters import Rule
 from skspectral._pruning import MERGE, check_cut, is_merge
 
@@ -88,9 +88,11 @@ def check_pruner(pruner, widths: tuple[int, ...]) -> None:
                 f"{rule.way_out}"
             )
     threshold, n_nodes = parameters["threshold"], parameters["n_nodes"]
-    by_gap = isinstance(threshold, str) and threshold == "gap"
-    given = [] if by_gap else ["threshold"]
-    given += [n for n in ("n_nodes", "max_loss") if parameters[n] is not None]
+    given = [n for n in ("n_nodes", "max_loss") if parameters[n] is not None]
+    if threshold is None and given:
+        threshold = "gap"
+    if not (isinstance(threshold, str) and threshold == "gap"):
+        given.insert(0, "threshold")
     if len(given) > 1:
         got = " and ".join(f"{name}={parameters[name]!r}" for name in given)
         raise ValueError(
@@ -103,9 +105,8 @@ def check_pruner(pruner, widths: tuple[int, ...]) -> None:
             f"rule={parameters['rule']!r} and max_loss=None. Pass max_loss=0 for the "
             "rule alone."
         )
-    check_cut(
-        widths, threshold=threshold, n_nodes=n_nodes, relevance=parameters["relevance"]
-    )
+    relevance = parameters["relevance"]
+    check_cut(widths, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
 
 
 def candidate_cuts(
@@ -199,7 +200,8 @@ def choose_cut(
             )
             for train, _ in folds
         ]
-        fit_together(networks, arguments)
+        with ended_as_a_whole():
+            fit_together(networks, arguments)
     for network, (_, test) in zip(networks, folds, strict=True):
         columns.append(scores_of(network, cuts, test))
         if not np.isfinite(columns[-1]).all():

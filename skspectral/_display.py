@@ -154,11 +154,13 @@ class RelevanceDisplay:
             kinds = (("core", mask, BLUE, core_kw), ("others", ~mask, GREY, rest_kw))
             bars = []
             for name, chosen, colour, kw in kinds:
-                style = {"color": colour, "label": f"{name}: {chosen.sum()} nodes"}
-                style |= {"edgecolor": "white", "linewidth": 0.6}
-                bars.append(
-                    panel.hist(share[chosen], bins, **{**style, **(kw or {})})[2]
-                )
+                number = int(chosen.sum())
+                style = {"color": colour, "edgecolor": "white", "linewidth": 0.6}
+                style["label"] = f"{name}: {number} node{'s' * (number != 1)}"
+                # The others stand on the core, where a bin has both.
+                below = np.histogram(share[mask], bins)[0] if bars else 0
+                style = {"bottom": below, **style, **(kw or {})}
+                bars.append(panel.hist(share[chosen], bins, **style)[2])
             self.bars_.append(tuple(bars))
             self._finish(panel, index, log)
             add_legend(panel, 3, above=ax is None)

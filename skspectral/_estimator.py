@@ -3,7 +3,7 @@
 from reprlib import repr as shorten
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -81,7 +81,10 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     early_stopping : bool, default=False
         Whether to stop when the loss on validation rows no longer improves. The best
         weights are restored, and, with a falling rate, the rate then falls to zero from
-        where it was, so that the core can form.
+        where it was, in as many epochs as the best weights took: noise settles, and the
+        core may form. The loss on validation rows may be a little above the best one
+        then; ``learning_rate="constant"`` returns the best weights. A fit that reaches
+        `max_iter` before it stops keeps its last weights, at a falling rate.
     validation_fraction : float, default=0.1
         Share of the rows to watch, where `early_stopping` is on and no X_val is given.
     n_iter_no_change : int or "auto", default="auto"
@@ -144,7 +147,8 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     validation_loss_curve_ : list of float
         Data loss on the watched rows after each epoch, where there were any.
     best_epoch_ : int or None
-        Epoch, from 0, whose weights early stopping restored, if it did.
+        Epoch, from 0, whose weights early stopping restored, if it did. At a falling
+        rate the fit went on from there.
     device_ : str
         Device the fit ran on. The fitted state is NumPy and loads anywhere.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_
@@ -374,7 +378,10 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     early_stopping : bool, default=False
         Whether to stop when the loss on validation rows no longer improves. The best
         weights are restored, and, with a falling rate, the rate then falls to zero from
-        where it was, so that the core can form.
+        where it was, in as many epochs as the best weights took: noise settles, and the
+        core may form. The loss on validation rows may be a little above the best one
+        then; ``learning_rate="constant"`` returns the best weights. A fit that reaches
+        `max_iter` before it stops keeps its last weights, at a falling rate.
     validation_fraction : float, default=0.1
         Share of the rows to watch, where `early_stopping` is on and no X_val is given.
     n_iter_no_change : int or "auto", default="auto"
@@ -440,7 +447,8 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     validation_loss_curve_ : list of float
         Data loss on the watched rows after each epoch, where there were any.
     best_epoch_ : int or None
-        Epoch, from 0, whose weights early stopping restored, if it did.
+        Epoch, from 0, whose weights early stopping restored, if it did. At a falling
+        rate the fit went on from there.
     device_ : str
         Device the fit ran on. The fitted state is NumPy and loads anywhere.
     classes_ : ndarray of shape (n_classes,)
@@ -586,10 +594,15 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
             )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
+            way_out = "Leave these rows out."
+            if not watched:
+                way_out = (
+                    "In partial_fit, name all classes in the first call with "
+                    "`classes`; with warm_start, clone the estimator to start anew."
+                )
             raise ValueError(
                 f"y must hold the classes {shorten(self.classes_.tolist())}; got "
-                f"{shorten(unknown.tolist())} as well. In partial_fit, name all "
-                "classes in the first call with `classes`."
+                f"{shorten(unknown.tolist())} as well. {way_out}"
             )
         codes = np.searchsorted(self.classes_, y).astype(np.int64)
         if not watched:
@@ -721,6 +734,27 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
             In the order of `classes_`; for several labels the probability of each.
         """
         return self._outputs(X, self._probabilities)
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes.
+
+        Exact where a probability is too small for a float.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            As of `predict_proba`.
+        """
+        return self._outputs(X, self._log_probabilities)
+
+    def _log_probabilities(self, outputs):
+        if self._is_binary():
+            return log_expit(outputs * [-1, 1])
+        return log_expit(outputs) if self._multilabel else log_softmax(outputs, axis=1)
 
     def _probabilities(self, outputs):
         if self._is_binary():

@@ -87,11 +87,10 @@ class FittedSpectralMLP(BaseEstimator):
 
     @property
     def n_trained_parameters_(self):
-        """Numbers that fit trains: eigenvectors, eigenvalues and biases."""
-        network = self._network()
+        """Numbers that fit trained: eigenvectors, eigenvalues and biases."""
         count = 0
         for layer, rule in zip(
-            network.layers, self._rules(len(network.layers)), strict=True
+            self._network().layers, self._trained_rules, strict=True
         ):
             count += rule.phi * layer.phi.numel()
             count += (layer.bias is not None) * rule.bias * layer.out_features
@@ -209,7 +208,8 @@ class FittedSpectralMLP(BaseEstimator):
             A new fitted estimator whose `hidden_layer_sizes` are those of the core.
             What a removed node still emits is folded into the next layer. The
             original is left untouched. Where `threshold` finds nothing dead it is an
-            equal network, and a warning says so.
+            equal network, and a warning says so. `loss_`, `loss_curve_` and `n_iter_`
+            tell of the fit before the cut, unless `refit`.
 
         Raises
         ------

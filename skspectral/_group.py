@@ -185,7 +185,9 @@ class Group:
                 if enough and (schedule.decay == "constant" or left == 0):
                     ended[k] = "patience"
                 elif enough:
-                    stopping.anneal = (epoch + 1, min(epoch + 1, left))
+                    assert stopping.best_epoch is not None  # of finite losses
+                    # As long as the way to the best: a longer fall would overfit.
+                    stopping.anneal = (epoch + 1, min(stopping.best_epoch + 1, left))
                 if enough and self.restores:
                     history.best_epoch = stopping.best_epoch
             improved.append(better)

@@ -1,5 +1,7 @@
 """Which inputs matter, and which only seem to."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
@@ -95,7 +97,8 @@ def null_importances(
             f"got {type(estimator).__name__}. From a Pipeline, pass its last step and "
             "the transformed columns."
         )
-    if not isinstance(n_repeats, (int, np.integer)) or n_repeats < 1:
+    is_integer = isinstance(n_repeats, Integral) and not isinstance(n_repeats, bool)
+    if not is_integer or n_repeats < 1:
         raise ValueError(
             f"`n_repeats` must be an integer >= 1; got {n_repeats!r}. Ten networks "
             "tell a band from a point."

@@ -33,12 +33,14 @@ def _integer(value: Any) -> bool:
 def _one_of(*options: Any) -> Rule:
     names = ", ".join(repr(option) for option in options)
     must = f"one of {names}" if len(options) > 1 else names
-    # `in` alone would let 1 pass for True.
-    return Rule(
-        must,
-        lambda v: any(type(v) is type(o) and v == o for o in options),
-        "Choose one of these.",
-    )
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, str):  # NumPy's strings too
+            return str(value) in options
+        # `in` alone would let 1 pass for True.
+        return any(type(value) is type(o) and value == o for o in options)
+
+    return Rule(must, holds, "Choose one of these.")
 
 
 def _flag() -> Rule:

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
+from skspectral._base import ended_as_a_whole
 from skspectral._curves import check_spectral, scorer_and_name
 from skspectral._pruning import NO_CORE
 
@@ -149,6 +150,11 @@ def regularization_path(
             f"`order` must be 'increasing' or 'decreasing'; got order={order!r}. It is "
             "the order of the fits; 'increasing' goes from weak to strong."
         )
+    if not isinstance(warm_start, (bool, np.bool_)):
+        raise ValueError(
+            f"`warm_start` must be True or False; got warm_start={warm_start!r}. True "
+            "goes on from one alpha to the next."
+        )
     scorer, name = scorer_and_name(estimator, scoring)
     model = clone(estimator).set_params(warm_start=bool(warm_start))
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -188,12 +194,8 @@ def _fit(model, X, y, kwargs) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the core is still", ConvergenceWarning)
         warnings.filterwarnings("ignore", "the relevance of", ConvergenceWarning)
-        # One Ctrl-C ends the path, not only the fit at hand.
-        warnings.filterwarnings("error", "fit was interrupted", ConvergenceWarning)
-        try:
+        with ended_as_a_whole():
             model.fit(X, y, **kwargs)
-        except ConvergenceWarning:
-            raise KeyboardInterrupt from None
 
 
 def _check_estimator(estimator) -> None:
@@ -215,7 +217,8 @@ def _check_estimator(estimator) -> None:
 def _check_alphas(alphas) -> np.ndarray:
     if alphas is None:
         return ALPHAS.copy()
-    grid = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    named = isinstance(alphas, str)
+    grid = np.atleast_1d(np.asarray([] if named else alphas, dtype=np.float64))
     if grid.ndim != 1 or not grid.size or not ((grid > 0) & (grid < np.inf)).all():
         raise ValueError(
             "`alphas` must hold one finite number > 0 or more; got "

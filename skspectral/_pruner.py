@@ -1,5 +1,7 @@
 """The pruner: an estimator that fits a network, cuts it to its core and keeps that."""
 
+import contextlib
+
 import numpy as np
 from sklearn import get_config
 from sklearn.base import (
@@ -22,6 +24,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skspectral._base import ended_as_a_whole
 from skspectral._callbacks import CallbackSupportMixin, with_callbacks
 from skspectral._cuts import (
     accepts_weight,
@@ -221,7 +224,8 @@ class SpectralPruner(
             )
         scorer = check_scoring(inner, scoring=self.scoring)
         routed = self._route(scorer, fit_params)
-        cut, results = {"threshold": self.threshold, "n_nodes": self.n_nodes}, None
+        threshold = "gap" if self.threshold is None else self.threshold
+        cut, results = {"threshold": threshold, "n_nodes": self.n_nodes}, None
         if self.max_loss is not None:
             cv = check_cv(self.cv, y, classifier=is_classifier(inner))
             folds = split_rows(cv, X, y, routed.splitter.split, rule=self.rule)
@@ -233,7 +237,10 @@ class SpectralPruner(
             task = root.subcontext(task_name="fit-estimator")
             with task.propagate_callback_context(large):
                 task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                large.fit(X, y, **routed.estimator.fit)
+                with contextlib.ExitStack() as stack:
+                    if self.max_loss is not None:  # there are folds to come
+                        stack.enter_context(ended_as_a_whole())
+                    large.fit(X, y, **routed.estimator.fit)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         if self.max_loss is not None:
             results = choose_cut(
@@ -404,6 +411,12 @@ class SpectralPruner(
         """Probabilities of the classes, by the small network."""
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
+
+    @available_if(_estimator_has("predict_log_proba"))
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes, by the small network."""
+        check_is_fitted(self)
+        return self.estimator_.predict_log_proba(X)
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X):

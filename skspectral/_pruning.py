@@ -157,12 +157,18 @@ def prune_estimator(
             "prune(merge='fold') without X. Call prune(X, merge='fold') with the rows "
             "of fit, or pass merge=True, which needs none."
         )
-    if isinstance(X, (str, Real)):
+    is_flat = isinstance(X, (list, tuple, np.ndarray)) and np.ndim(X[:1]) == 1
+    if is_flat or isinstance(X, (str, Real)):
         raise ValueError(
             f"X must be a table of rows, to fold or to refit on; got {X!r}. Name what "
             "you meant: prune(threshold=...) or prune(n_nodes=...)."
         )
     network = estimator._network()
+    if len(network.sizes) == 2:
+        raise ValueError(
+            "prune cuts hidden nodes; got a network without any "
+            "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
+        )
     core = find_core(network, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
     if core.vanished:
         warnings.warn(

@@ -1,7 +1,8 @@
 """From what a user passes to ``fit`` to checked tables."""
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from scipy import sparse
+from sklearn.utils.validation import assert_all_finite, validate_data
 
 from skspectral._fit import Table, take_rows
 
@@ -57,9 +58,12 @@ def read_watched(estimator, X, y, sample_weight):
                 "X_val and y_val. Pass these as well."
             )
         return None
-    X, y = _checked(estimator, X, y, reset=False)
-    weight = check_weight(sample_weight, X.shape[0], "sample_weight_val")
-    y, weight = estimator._read_targets(y, weight, reset=False, watched=True)
+    try:
+        X, y = _checked(estimator, X, y, reset=False)
+        weight = check_weight(sample_weight, X.shape[0], "sample_weight_val")
+        y, weight = estimator._read_targets(y, weight, reset=False, watched=True)
+    except ValueError as error:
+        raise ValueError(f"in the validation rows, X_val and y_val: {error}") from error
     return Table(X, y, weight)
 
 
@@ -75,12 +79,18 @@ def _checked(estimator, X, y, **options):
         y_numeric=estimator._regression,
         **options,
     )
+    if estimator._regression:
+        assert_all_finite(y, input_name="y")  # None in a column of objects is NaN now
     return (X.tocsr() if hasattr(X, "tocsr") else X), y
 
 
 def _refuse_strings(y) -> None:
     if y is None:
         return
+    if sparse.issparse(y):
+        raise TypeError(
+            "y must be dense; got a sparse matrix. Use '.toarray()' to convert it."
+        )
     strings = [v for v in np.ravel(np.asarray(y))[:1] if isinstance(v, str)]
     if strings:
         raise ValueError(
@@ -93,6 +103,11 @@ def check_weight(weight, n_rows: int, name: str = "sample_weight"):
     """Weights of rows as float64, or None."""
     if weight is None:
         return None
+    if isinstance(weight, str):
+        raise ValueError(
+            f"`{name}` must hold numbers; got {name}={weight!r}. To weigh classes "
+            "alike pass class_weight='balanced' to the classifier."
+        )
     weight = np.asarray(weight, dtype=np.float64)
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))

@@ -120,6 +120,7 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
         -------
         self
         """
+        self._validate_params()
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)

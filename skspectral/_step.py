@@ -7,8 +7,8 @@ times faster that way. Layers that narrow keep the module's order: with few outp
 is theirs that runs up to five times faster. A single network drops the axis of
 networks, since a matrix product is faster than a batch of one.
 
-On a CPU a network trains as it would alone, mostly to the last bit: a product of a batch
-is that of its members, but where a layer has one output; there the members are
+On a CPU a network trains as it would alone, mostly to the last bit: a product of a
+batch is that of its members, but where a layer has one output; there the members are
 multiplied one by one. (Where a width is no multiple of 4 the kernels of a batch may
 still round otherwise.)
 """

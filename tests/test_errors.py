@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
@@ -227,3 +228,33 @@ def test_silu_is_not_in_scikit_learn():
 def test_widths_without_an_axis_are_no_widths():
     with pytest.raises(ValueError, match="`hidden_layer_sizes` must be"):
         SpectralMLPRegressor(hidden_layer_sizes=np.array(10)).fit(X, Y)
+
+
+def test_targets_that_are_no_column_of_numbers():
+    model = SpectralMLPRegressor(**QUICK)
+    some = Y.astype(object)
+    some[3] = None
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        model.fit(X, some)
+    with pytest.raises(TypeError, match=r"y must be dense.*toarray"):
+        model.fit(X, sparse.csr_matrix(Y[:, None]))
+    with pytest.raises(ValueError, match=r"must hold numbers.*class_weight='balanced'"):
+        model.fit(X, Y, sample_weight="balanced")
+    with pytest.raises(ValueError, match=r"Lower it or alpha \(1e\+300\)"):
+        SpectralMLPRegressor(**QUICK, alpha=1e300).fit(X, Y)
+    flat = SpectralMLPRegressor(**{**QUICK, "hidden_layer_sizes": ()}).fit(X, Y)
+    with pytest.raises(ValueError, match="prune cuts hidden nodes; got a network"):
+        flat.prune()
+
+
+def test_strings_of_numpy_are_strings():
+    parameters = {
+        "activation": "tanh",
+        "gate": "in",
+        "learning_rate": "cosine",
+        "dtype": "float64",
+    }
+    of_numpy = {name: np.str_(value) for name, value in parameters.items()}
+    ours = SpectralMLPRegressor(**QUICK, **parameters).fit(X, Y)
+    theirs = SpectralMLPRegressor(**QUICK, **of_numpy).fit(X, Y)
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))

@@ -460,7 +460,7 @@ def test_a_fit_stopped_too_early_warns():
     assert 50 < model.core_sizes_[0] <= 60
     # More epochs at most would not help one that stops before them.
     model.set_params(max_iter=300, early_stopping=True, n_iter_no_change=20, tol=10)
-    told = r"stopped early: lower tol, raise n_iter_no_change or alpha"
+    told = r"stopped early: lower tol, or raise n_iter_no_change or alpha"
     with pytest.warns(ConvergenceWarning, match=told):
         model.fit(X, y)
     assert model.n_iter_ < 300

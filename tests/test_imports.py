@@ -40,7 +40,7 @@ MAY_IMPORT = {
         *("numpy", "scipy", "torch", "nn", "_fit", "_scaling", "_state"),
         *ENGINE - {"_batches", "_group", "_packed", "_shrink", "_step"},
     },
-    "_reading": {"numpy", "sklearn", "_fit"},
+    "_reading": {"numpy", "scipy", "sklearn", "_fit"},
     "_callbacks": {"sklearn", "_together"},
     "_export": {"numpy", "sklearn", "torch", "nn"},
     "_pruning": {
@@ -63,8 +63,8 @@ MAY_IMPORT = {
     "_inputs": {"numpy", "scipy", "sklearn", "_base"},
     "_report": set(),
     "_pruner": {
-        *("numpy", "sklearn", "_callbacks", "_cuts", "_parameters", "_pruning"),
-        "_report",
+        *("numpy", "sklearn", "_base", "_callbacks", "_cuts", "_parameters"),
+        *("_pruning", "_report"),
     },
     "onnx": {"numpy", "sklearn", "onnx", "skl2onnx", "_estimator", "_pruner"},
     "_search": {"joblib", "sklearn", "_callbacks", "_candidates"},
@@ -74,7 +74,7 @@ MAY_IMPORT = {
         *("numpy", "sklearn", "torch", "nn", "_pruning", "_reading", "_state"),
         "_sweep",
     },
-    "_path": {"numpy", "sklearn", "_curves", "_pruning"},
+    "_path": {"numpy", "sklearn", "_base", "_curves", "_pruning"},
     "_plotting": {"numpy", "matplotlib"},
     "_display": {
         *("numpy", "sklearn", "_curves", "_plotting", "_pruning", "_relevance"),

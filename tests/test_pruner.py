@@ -10,7 +10,7 @@ import sklearn
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_iris, make_friedman1
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -28,6 +28,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, SpectralPruner
+from skspectral._crew import Crew
 from skspectral._cuts import candidate_cuts, smallest_allowed
 from skspectral.datasets import make_teacher_student
 
@@ -795,3 +796,35 @@ def test_columns_are_selected_by_the_small_network():
     np.testing.assert_array_equal(pruner.feature_importances_, small)
     kept = SelectFromModel(SpectralPruner(reg, n_nodes=8), max_features=4)
     assert kept.fit(X, y).get_support().tolist() == [True] * 4 + [False] * 2
+
+
+def test_no_threshold_beside_another_cut():
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(hidden_layer_sizes=8, max_iter=20, random_state=0)
+    pruner = SpectralPruner(model, threshold=None, n_nodes=3).fit(X, y)
+    assert pruner.estimator_.hidden_layer_sizes == (3,)
+    np.testing.assert_allclose(
+        np.exp(pruner.predict_log_proba(X)), pruner.predict_proba(X)
+    )
+    with pytest.raises(ValueError, match="got threshold=None"):
+        SpectralPruner(model, threshold=None).fit(X, y)
+
+
+def test_one_interrupt_ends_the_folds_too(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(hidden_layer_sizes=8, max_iter=50, random_state=0)
+    epoch, calls = Crew.epoch, []
+
+    def interrupt(crew, *arguments):
+        calls.append(crew)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return epoch(crew, *arguments)
+
+    monkeypatch.setattr(Crew, "epoch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        SpectralPruner(model, max_loss=0.01).fit(X, y)
+    assert len(calls) == 5
+    calls.clear()
+    with pytest.warns(ConvergenceWarning, match="fit was interrupted"):
+        SpectralPruner(model, n_nodes=3).fit(X, y)

@@ -43,7 +43,7 @@ def test_what_a_prune_has_left_is_a_core():
     assert not fitted.fit(X, y).core_formed_
 
 
-@pytest.mark.parametrize("meant", [0.05, 10, "gap"])
+@pytest.mark.parametrize("meant", [0.05, 10, "gap", [3], (3,), np.array([3, 2])])
 def test_a_cut_is_not_taken_for_rows(meant):
     X, y = load_diabetes(return_X_y=True)
     model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2).fit(X, y)
@@ -238,3 +238,57 @@ def test_class_weights_of_a_fold_without_a_class():
     only_first = clone(model).set_params(class_weight={0: 0}, early_stopping=True)
     with pytest.raises(ValueError, match="`class_weight` must leave a row of positive"):
         only_first.fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
+
+
+def test_a_fall_as_long_as_the_way_to_the_best_weights():
+    X, y = load_diabetes(return_X_y=True)
+    settings = {"hidden_layer_sizes": 32, "early_stopping": True, "random_state": 0}
+    settings |= {"n_iter_no_change": 15, "tol": 0.0}
+    falling = SpectralMLPRegressor(**settings).fit(X, y)
+    best = falling.best_epoch_
+    assert falling.n_iter_ == best + 1 + 15 + best + 1
+    losses = falling.validation_loss_curve_[: best + 1 + 15]
+    assert int(np.argmin(losses)) == best
+
+
+def test_trained_parameters_are_those_of_the_fit():
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=0.02, random_state=0)
+    n_trained = model.fit(X, y).n_trained_parameters_
+    assert n_trained == 10 * 8 + 8 + 8 + 8 + 1
+    for other in ({"trainable": "eigenvalues"}, {"gate": "in"}):
+        assert clone(model).set_params(**other).fit(X, y).n_trained_parameters_ != (
+            n_trained
+        )
+        again = model.set_params(**other)
+        assert again.n_trained_parameters_ == n_trained
+    (core,) = model.core_sizes_
+    pruned = model.prune(merge=False)
+    assert pruned.n_trained_parameters_ == 10 * core + 3 * core + 1
+
+
+def test_log_probabilities_beyond_the_smallest_float():
+    X, y = load_iris(return_X_y=True)
+    labels = np.stack([y == 0, y == 1], axis=1).astype(int)
+    for targets in (y, y > 0, labels):
+        model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=20)
+        model.fit(X, targets)
+        near = model.predict_log_proba(X)
+        np.testing.assert_allclose(near, np.log(model.predict_proba(X)))
+        far = model.predict_log_proba(1e6 * X)
+        assert np.isfinite(far).all()
+        assert far.min() < -1000
+
+
+def test_validation_rows_are_named():
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=2)
+    kept = y < 2
+    for X_val, y_val, message in (
+        (X, y, r"in the validation rows.*got \[2\] as well. Leave these rows out"),
+        (X[kept, :3], y[kept], r"in the validation rows.*3 features"),
+        (X[:4], y[:3], r"in the validation rows.*inconsistent"),
+        (np.full((2, 4), np.nan), y[:2], r"in the validation rows.*NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(X[kept], y[kept], X_val=X_val, y_val=y_val)

@@ -340,3 +340,21 @@ def expected_failures(search):
 @parametrize_with_checks(SEARCHES, expected_failed_checks=expected_failures)
 def test_check_estimator(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        {"error_score": "rais"},
+        {"return_train_score": "no"},
+        {"n_jobs": "2"},
+        {"verbose": "x"},
+    ],
+)
+def test_parameters_are_refused_before_anything_trains(parameter):
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=10**9)
+    search = SpectralGridSearchCV(model, {"alpha": [1e-3]}, **parameter)
+    (name,) = parameter
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of Spectral"):
+        search.fit(X, y)

@@ -271,7 +271,7 @@ def test_what_a_look_sees_is_autograds(sizes, gates, activation, n_runs, loss):
         grad = weights[layer + 1].grad if gates[layer + 1] == "in" else None
         norm = weights[layer].grad.norm(dim=1) if grad is None else grad.norm(dim=0)
         torch.testing.assert_close(pull, norm / (2 * (0.02 * 0.08) ** 0.5))
-        # What goes on for ever once the gate is shut: nothing where it is the receiver's.
+        # What goes on for ever once the gate is shut: of the receiver's gate nothing.
         silent = 0 if gates[layer + 1] == "in" else act(biases[layer])
         change = (sent[layer] - silent).abs().amax(0)
         reach = change * weights[layer + 1].norm(dim=0)

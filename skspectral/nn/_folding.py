@@ -15,7 +15,7 @@ from skspectral.nn._kinks import Bound, Kink, Seen, propagate
 from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._mlp import SpectralMLP
 from skspectral.nn._signs import best_signs
-from skspectral.nn._surgery import _check_single, _copy, _sub_layer, _with_weight
+from skspectral.nn._surgery import _copy, _sub_layer, _with_weight, check_single
 
 __all__ = ["fold_and_tell", "fold_nodes"]
 
@@ -333,7 +333,7 @@ def _check(
     angle: float,
     tolerance: float,
 ) -> None:
-    _check_single(network)
+    check_single(network)
     if any(layer.gate == "both" for layer in network.layers):
         raise ValueError(
             "gates must be 'out', 'in' or None; got gate='both', where a difference "

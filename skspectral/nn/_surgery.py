@@ -47,7 +47,7 @@ def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
         is ``"both"``: a gate that is a difference cannot be shut by one eigenvalue.
     """
     masks = [torch.as_tensor(mask, dtype=torch.bool) for mask in keep]
-    _check_single(network)
+    check_single(network)
     hidden_sizes = network.sizes[1:-1]
     if tuple(len(mask) for mask in masks) != hidden_sizes:
         raise ValueError(
@@ -129,7 +129,7 @@ def merge_and_tell(
 
     Of each bundle of parallel nodes the one with the largest path norm stands on.
     """
-    _check_single(network)
+    check_single(network)
     layers = [_copy(layer) for layer in network.layers]
     stands = [
         torch.ones_like(layer.lambda_out, dtype=torch.bool) for layer in layers[:-1]
@@ -237,7 +237,13 @@ def _copy(layer: SpectralLinear) -> SpectralLinear:
     return _sub_layer(layer, receivers, everyone)
 
 
-def _check_single(network: nn.Module) -> None:
+def check_single(network: nn.Module) -> None:
+    """Raise for what surgery cannot cut."""
+    if not isinstance(network, SpectralMLP):
+        raise TypeError(
+            f"`network` must be a SpectralMLP; got {type(network).__name__}. That of a "
+            "fitted estimator is `estimator.to_torch().network`."
+        )
     if network.batch_shape != ():
         raise ValueError(
             "surgery needs a single network; got batch_shape="

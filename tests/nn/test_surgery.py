@@ -142,3 +142,10 @@ def test_other_activations_do_not_scale(activation, generator):
     x = torch.randn(9, 5, generator=generator, dtype=torch.float64)
     assert merged.sizes == network.sizes
     torch.testing.assert_close(merged(x), network(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("cut", [merge_parallel_nodes, lambda n: remove_nodes(n, [])])
+def test_surgery_wants_a_network_it_knows(cut):
+    plain = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU())
+    with pytest.raises(TypeError, match=r"must be a SpectralMLP; got Sequential"):
+        cut(plain)
