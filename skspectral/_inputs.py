@@ -51,7 +51,8 @@ def null_importances(
         threshold : float
             Largest importance of any copy.
         stability : ndarray of shape (n_features,)
-            Share of the networks in which the column is above every copy.
+            Share of the networks in which the column is above every copy. All of them
+            see the same rows: it tells how sure the ranking is of these.
         support : ndarray of shape (n_features,), bool
             Columns whose mean importance is above the threshold, for ``X[:, support]``
             or ``X.loc[:, support]``.
