@@ -193,7 +193,7 @@ def measure(network, X, y):
 SCALES = {  # teachers, seeds of the students, width, rows, epochs, penalties
     "quick": ((0,), (0, 1), 40, 4_000, 10, (0.0, 1e-4)),
     "reduced": ((0,), (0, 1, 2), 100, 20_000, 100, (0.0, 1e-4, 1e-3)),
-    "full": ((0, 1, 2), (0, 1, 2, 3, 4), 100, 20_000, 200, (0.0, 1e-4, 1e-3, 3e-3)),
+    "full": ((0, 1, 2), (0, 1, 2, 3, 4), 100, 20_000, 100, (0.0, 1e-4, 1e-3, 3e-3)),
 }
 DEPTHS = (0, 1, 2)
 ERRORS = ("whole", "link cut", "first silent", "second silent")
