@@ -55,14 +55,14 @@ tear_down = with_callbacks(lambda estimator: None)
 OnEpoch = Callable[[RunEpoch], bool]
 
 
-def tell_lines(n_epochs: int, verbose: bool | int) -> OnEpoch:
+def tell_lines(n_epochs: int, verbose: bool | int, name: str = "") -> OnEpoch:
     """Print the loss about ten times in a fit; after every epoch where verbose >= 2."""
     every = 1 if verbose > 1 else max(1, n_epochs // 10)
 
     def tell(epoch: RunEpoch) -> bool:
         number = epoch.number + 1
         if number % every == 0 or number == n_epochs:
-            line = f"epoch {number:>{len(str(n_epochs))}}/{n_epochs}"
+            line = f"{name}epoch {number:>{len(str(n_epochs))}}/{n_epochs}"
             line += f"  loss {epoch.history.loss[-1]:.6f}"
             if epoch.history.validation_loss:
                 line += f"  validation {epoch.history.validation_loss[-1]:.6f}"

@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
 from skspectral._base import BaseSpectralMLP
-from skspectral._callbacks import tear_down
+from skspectral._callbacks import tear_down, tell_lines
 from skspectral._parameters import check_parameters
 from skspectral._together import runs_at_once, train_together
 
@@ -229,4 +229,9 @@ def _plan(network, fit, read):
         read[id(X)] = tables, noted, {}
     tables, noted, known = read[id(X)]
     vars(network).update(noted)
-    return network._plan(*tables, known=known)
+    plan = network._plan(*tables, known=known)
+    if network.verbose:  # lines of several fits come by turns
+        own = "".join(f", {name}={value}" for name, value in fit.parameters.items())
+        name = f"split {fit.split}{own}: "
+        plan.on_epoch = tell_lines(plan.schedule.n_epochs, network.verbose, name)
+    return plan

@@ -358,3 +358,13 @@ def test_parameters_are_refused_before_anything_trains(parameter):
     (name,) = parameter
     with pytest.raises(ValueError, match=f"The '{name}' parameter of Spectral"):
         search.fit(X, y)
+
+
+def test_lines_of_fits_say_whose_they_are(capsys):
+    X, y = load_iris(return_X_y=True)
+    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=3, verbose=True)
+    grid = {"alpha": [1e-3, 1e-2]}
+    SpectralGridSearchCV(model, grid, cv=2, refit=False).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * 2 * 3
+    assert sum(line.startswith("split 1, alpha=0.01: epoch ") for line in lines) == 3
