@@ -21,6 +21,7 @@ ALPHAS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 STRONGER = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # where the best of ALPHAS was its largest
 POINT = 0.01  # of the score: what the knee may cost
 NODES = (1, 3, 10, 30, 100, 300, 1000)  # ticks
+MARGINS = (1.05, 1.2, 1.5)  # times the best loss of a dense network
 
 
 def loss_of(model, X, y):
@@ -165,24 +166,55 @@ def by_alpha(rows, names):
     return table(["data", "h", *(f"{alpha:g}" for alpha in alphas)], lines)
 
 
+def frontier(rows, names):
+    """Table of the fewest nodes in use, over all widths and alphas, for a loss."""
+    lines = []
+    for name in names:
+        points = {kind: [] for kind in KINDS}
+        for _, _, *both in groups(rows, [name]):
+            for kind, own in zip(KINDS, both, strict=True):
+                points[kind] += points_of(own)
+        if not points["dense"]:
+            continue
+        best = min(loss for _, loss in points["dense"])
+        cells = []
+        for margin in MARGINS:
+            for kind in KINDS:
+                sizes = [n for n, loss in points[kind] if loss <= margin * best]
+                cells.append(f"{min(sizes):.0f}" if sizes else "none")
+        lines.append([name, f"{best:.4f}", *cells])
+    header = ["data", "best loss of dense"]
+    header += [f"within {m - 1:.0%}, {kind}" for m in MARGINS for kind in KINDS]
+    return table(header, lines)
+
+
+def points_of(own):
+    """Nodes of the core and loss on the rows held back, at each alpha of a search."""
+    kept = (
+        np.mean([r["held back"][key] for r in own], axis=0) for key in ("core", "loss")
+    )
+    return list(zip(*kept, strict=True))
+
+
 def draw(rows, names):
     """Losses, sizes and pruning curves: a column for each set, or a row for one."""
-    shape = (1, 4) if len(names) == 1 else (4, len(names))
+    shape = (1, 5) if len(names) == 1 else (5, len(names))
     size = (3.2 * shape[1], 2.8 * shape[0])
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
     columns = axes if len(names) == 1 else axes.T
-    for (ratio, core, fixed, curve), name in zip(columns, names, strict=True):
+    for (ratio, core, fixed, used, curve), name in zip(columns, names, strict=True):
         found = [group[1:] for group in groups(rows, [name])]
         draw_ratio(ratio, found)
         draw_sizes(core, found)
         draw_by_alpha(fixed, found)
+        draw_frontier(used, found)
         draw_curves(curve, found)
         for ax in (ratio, core):
             ax.set(xscale="log", xlabel="width h (nodes)")
             ticks_at(ax.xaxis, [h for h, *_ in found])
         ratio.set_title(name)
     labels = ("test loss / that of dense", "nodes, own best alpha")
-    labels += ("nodes, spectral", "test score (R2, accuracy)")
+    labels += ("nodes, spectral", "loss held back / best dense", "test score")
     for ax, label in zip(columns[0], labels, strict=True):
         ax.set_ylabel(label)
     legend_below(figure, columns[0, 1], 5)
@@ -232,6 +264,18 @@ def draw_by_alpha(ax, found):
             ax.plot(spectral[0]["alphas"], sizes, style, color=colour, markersize=4)
     ax.set(xscale="log", yscale="log", xlabel="alpha (line: core, dotted: knee)")
     ticks_at(ax.yaxis, NODES)
+
+
+def draw_frontier(ax, found):
+    """Loss against nodes in use, a point for every width and alpha."""
+    best = min(loss for *_, dense in found for _, loss in points_of(dense))
+    for which, (kind, style) in enumerate(zip(KINDS, ("o", "s"), strict=True)):
+        points = [point for _, *both in found for point in points_of(both[which])]
+        nodes, losses = np.transpose(points)
+        ax.plot(nodes, losses / best, style, markersize=4, alpha=0.7, label=kind)
+    ax.set(xscale="log", ylim=(0.95, 2), xlabel="nodes of the core")
+    ticks_at(ax.xaxis, NODES)
+    ax.legend(frameon=False, fontsize=8)
 
 
 def draw_curves(ax, found):
