@@ -47,7 +47,8 @@ class Fit:
         own = (f"{self.name}__", self.name)
         others = {k: v for k, v in parameters.items() if not k.startswith(own[0])}
         others.pop(self.name, None)
-        self.before = (split, hash_of(others) if self.name else "")
+        kind = self.network is None  # these fit the steps before by themselves
+        self.before = (split, kind, hash_of(others) if self.name else "")
         self.steps: list[Any] = []
         self.input: Any = None
         self.error: Exception | None = None
@@ -87,7 +88,9 @@ class Fit:
         return self.estimator
 
     def replay(self, *_args, **_params):
-        """Stands for fit: it was done, or has failed."""
+        """Stands for fit, once: it was done, or has failed."""
+        for name in ("fit", "set_params"):  # what comes now is meant
+            vars(self.estimator).pop(name, None)
         if self.error is not None:
             raise self.error
         return self.estimator

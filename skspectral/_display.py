@@ -109,7 +109,12 @@ class RelevanceDisplay:
                 "relevance belongs to hidden nodes; got a network without any "
                 "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
             )
-        core = find_core(network, threshold=threshold, relevance=relevance)
+        core = find_core(
+            network,
+            threshold=threshold,
+            relevance=relevance,
+            is_core=estimator._is_core,
+        )
         values = [r.numpy() for r in RELEVANCES[relevance](network)]
         masks = [mask.numpy() for mask in core.masks]
         cuts = [_cut(r, mask, threshold) for r, mask in zip(values, masks, strict=True)]

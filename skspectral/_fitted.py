@@ -6,10 +6,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skspectral._export import as_torch_module
-from skspectral._pruning import NO_CORE, prune_estimator
+from skspectral._pruning import NO_CORE, gap_core, prune_estimator
 from skspectral._relevance import (
     Core,
-    cut_widest_gap,
     hidden_relevance,
     input_relevance,
 )
@@ -51,7 +50,7 @@ class FittedSpectralMLP(BaseEstimator):
         state = self._state()
         if "both" in state.gates:
             raise AttributeError(NO_CORE)
-        return cut_widest_gap(hidden_relevance(state.to_network()))
+        return gap_core(state.to_network(), is_core=self._is_core)
 
     def _rules(self, n_layers: int, alpha: float | None = None):
         return layer_rules(

@@ -5,10 +5,11 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, _safe_indexing, check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from skspectral._base import BaseSpectralMLP, fit_together
+from skspectral._reading import check_weight
 
 __all__ = ["null_importances"]
 
@@ -107,6 +108,10 @@ def null_importances(
     names = np.asarray(X.columns, dtype=object) if hasattr(X, "columns") else None
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
     check_consistent_length(X, y)
+    sample_weight = check_weight(sample_weight, X.shape[0])
+    if sample_weight is not None:  # a row of weight 0 is not there, nor in a copy
+        rows = np.flatnonzero(sample_weight)
+        X, y, sample_weight = X[rows], _safe_indexing(y, rows), sample_weight[rows]
     rng = check_random_state(random_state)
     stack = sparse.hstack if sparse.issparse(X) else np.hstack
     models, tables = [], []

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from skspectral._reading import read_rows, read_table
 from skspectral._relevance import (
     Core,
+    cut_dead,
     cut_relative,
     cut_to_number,
     cut_widest_gap,
@@ -30,6 +31,7 @@ __all__ = [
     "NO_CORE",
     "check_cut",
     "find_core",
+    "gap_core",
     "is_merge",
     "number_of_nodes",
     "prune_estimator",
@@ -101,10 +103,30 @@ def _fits(n, width: int) -> bool:
     return isinstance(n, Real) and 0 < float(n) <= 1
 
 
+def gap_core(network: SpectralMLP, *, relevance="R", is_core=False) -> Core:
+    """Core by the widest gap, or of a network that was cut to its core already.
+
+    What a node of a later layer hears from nodes that are cut is no relevance: so the
+    rest is looked at again, and what then has none is not in the core either.
+    """
+    relevance_of = RELEVANCES[relevance]
+    core = (cut_dead if is_core else cut_widest_gap)(relevance_of(network))
+    masks = [mask.clone() for mask in core.masks]
+    while len(masks) > 1:
+        alive = cut_dead(relevance_of(remove_nodes(network, masks))).masks
+        if all(mask.all() for mask in alive):
+            break
+        for mask, still in zip(masks, alive, strict=True):
+            mask[mask.nonzero()[~still, 0]] = False
+    return core._replace(masks=masks)
+
+
 def find_core(
-    network: SpectralMLP, *, threshold="gap", n_nodes=None, relevance="R"
+    network: SpectralMLP, *, threshold="gap", n_nodes=None, relevance="R", is_core=False
 ) -> Core:
     """Nodes to keep, by the parameters of ``prune``.
+
+    `is_core` tells that the network was cut to its core already.
 
     Raises
     ------
@@ -115,11 +137,11 @@ def find_core(
     check_cut(widths, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
     if any(layer.gate == "both" for layer in network.layers):
         raise ValueError(NO_CORE)
+    if n_nodes is None and isinstance(threshold, str):
+        return gap_core(network, relevance=relevance, is_core=is_core)
     values = RELEVANCES[relevance](network)
     if n_nodes is not None:
         return cut_to_number(values, number_of_nodes(n_nodes, widths))
-    if isinstance(threshold, str):
-        return cut_widest_gap(values)
     return cut_relative(values, float(threshold))
 
 
@@ -169,7 +191,14 @@ def prune_estimator(
             "prune cuts hidden nodes; got a network without any "
             "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
         )
-    core = find_core(network, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
+    was_core = estimator._is_core
+    core = find_core(
+        network,
+        threshold=threshold,
+        n_nodes=n_nodes,
+        relevance=relevance,
+        is_core=was_core,
+    )
     if core.vanished:
         warnings.warn(
             "every relevance of a hidden layer vanished; one node of it is kept.",
@@ -186,8 +215,8 @@ def prune_estimator(
             small, stands = merge_and_tell(small)
         nodes = [n[mask.numpy()] for n, mask in zip(nodes, stands, strict=True)]
     nothing = small.sizes == network.sizes
-    forming = core.forming and not estimator._is_core
-    if n_nodes is None and not estimator._is_core and (nothing or forming):
+    forming = core.forming
+    if n_nodes is None and not was_core and (nothing or forming):
         what = "nothing" if nothing else "only nodes without any relevance"
         hint = "every one is needed at this alpha, or the fit was too short to tell"
         if forming:
@@ -203,7 +232,14 @@ def prune_estimator(
     pruned._network_state = NetworkState.from_network(small)
     if refit:
         _refit(pruned, X, y, sample_weight)
-    pruned._is_core = not forming  # a cut network has no dead nodes to find a gap by
+    # A cut network has no dead nodes to find a gap by; but for those asked for.
+    whole = gap_core(network, is_core=was_core)
+    living = all(
+        bool(mine.logical_and(~theirs).sum() == 0)
+        for mine, theirs in zip(core.masks, whole.masks, strict=True)
+    )
+    by_gap = n_nodes is None and isinstance(threshold, str)
+    pruned._is_core = not forming and (by_gap or (living and not whole.forming))
     return pruned, nodes
 
 

@@ -35,7 +35,7 @@ def read_rows(estimator, X, sample_weight):
         accept_sparse=["csr", "csc"],
         dtype=[np.float64, np.float32],
     )
-    X = X.tocsr() if hasattr(X, "tocsr") else X
+    X = _as_rows(X)
     weight = check_weight(sample_weight, X.shape[0])
     if weight is not None and not weight.all():
         rows = np.flatnonzero(weight)
@@ -81,7 +81,18 @@ def _checked(estimator, X, y, **options):
     )
     if estimator._regression:
         assert_all_finite(y, input_name="y")  # None in a column of objects is NaN now
-    return (X.tocsr() if hasattr(X, "tocsr") else X), y
+    return _as_rows(X), y
+
+
+def _as_rows(X):
+    """Dense, or CSR with one entry a cell, as sums over entries want it."""
+    if not sparse.issparse(X):
+        return X
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 def _refuse_strings(y) -> None:

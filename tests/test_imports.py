@@ -60,7 +60,7 @@ MAY_IMPORT = {
         *("joblib", "sklearn", "_base", "_callbacks", "_parameters", "_together"),
     },
     "_cuts": {"numpy", "sklearn", "_base", "_parameters", "_pruning"},
-    "_inputs": {"numpy", "scipy", "sklearn", "_base"},
+    "_inputs": {"numpy", "scipy", "sklearn", "_base", "_reading"},
     "_report": set(),
     "_pruner": {
         *("numpy", "sklearn", "_base", "_callbacks", "_cuts", "_parameters"),

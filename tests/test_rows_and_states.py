@@ -11,7 +11,12 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 
-from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral import (
+    SpectralMLPClassifier,
+    SpectralMLPRegressor,
+    null_importances,
+    pruning_curve,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
 
@@ -292,3 +297,78 @@ def test_validation_rows_are_named():
     ):
         with pytest.raises(ValueError, match=message):
             model.fit(X[kept], y[kept], X_val=X_val, y_val=y_val)
+
+
+def with_relevances(model, *layers):
+    """The fitted model with these relevances of its hidden nodes (gate "out")."""
+    state = model._state()
+    lambda_out = list(state.lambda_out)
+    for index, wanted in enumerate(layers):
+        norms = np.linalg.norm(state.phi[index], axis=1)
+        lambda_out[index] = (-np.asarray(wanted) / norms).astype(norms.dtype)
+    model._network_state = dataclasses.replace(state, lambda_out=tuple(lambda_out))
+    return model
+
+
+def test_a_core_is_not_cut_again():
+    """Once the dead are gone the widest gap is one between the living."""
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=5, max_iter=2, random_state=0)
+    with_relevances(model.fit(X, y), [1.0, 0.96, 3.6e-3, 9e-13, 4e-14])
+    assert model.core_sizes_ == (3,)
+    once = model.prune(merge=False)
+    assert once.core_sizes_ == (3,)
+    assert once.prune(merge=False).hidden_layer_sizes == (3,)
+    assert pruning_curve(once, X, y).core_size == 3
+    # Of more nodes than the core the gap tells the dead as before.
+    four = model.prune(n_nodes=4, merge=False)
+    assert four.hidden_layer_sizes == (4,)
+    assert four.core_sizes_ == (3,)
+    assert model.prune(n_nodes=2, merge=False).core_sizes_ == (2,)
+
+
+def test_a_node_that_hears_the_dead_only():
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=(3, 3), max_iter=2, random_state=0)
+    model.fit(X, y)
+    phi = [p.copy() for p in model._state().phi]
+    phi[1][2, :2] = 0  # of the second layer one hears the third of the first only
+    model._network_state = dataclasses.replace(model._state(), phi=tuple(phi))
+    with_relevances(model, [1.0, 0.9, 1e-9], [1.0, 0.9, 0.8])
+    assert model.core_sizes_ == (2, 2)
+    small = model.prune(merge=False)
+    assert small.hidden_layer_sizes == small.core_sizes_ == (2, 2)
+    np.testing.assert_allclose(small.predict(X), model.predict(X), rtol=1e-4)
+
+
+def test_rows_of_weight_zero_are_in_no_copy():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    y = X[:, 0] + 0.1 * rng.normal(size=200)
+    weight = np.ones(200)
+    weight[150:] = 0
+    wild = X.copy()
+    wild[150:] = -9999
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=6, gate="in", alpha=1e-2, max_iter=20
+    )
+    arguments = {"n_repeats": 2, "random_state": 0}
+    found = null_importances(model, wild, y, sample_weight=weight, **arguments)
+    dropped = null_importances(model, X[:150], y[:150], **arguments)
+    np.testing.assert_allclose(found.null, dropped.null, rtol=1e-5)
+
+
+def test_two_entries_of_a_cell_are_one_number():
+    X, y = load_diabetes(return_X_y=True)
+    once = sparse.csr_matrix(X)
+    data = np.concatenate([once.data, np.ones(len(y)), -np.ones(len(y))])
+    rows = np.concatenate([once.tocoo().row, *2 * [np.arange(len(y))]])
+    columns = np.concatenate([once.indices, *2 * [np.zeros(len(y), int)]])
+    order = np.argsort(rows, kind="stable")
+    starts = np.concatenate([[0], np.bincount(rows).cumsum()])
+    twice = sparse.csr_matrix((data[order], columns[order], starts), shape=X.shape)
+    n_entries = twice.nnz
+    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+    expected = clone(model).fit(X, y).predict(X)
+    np.testing.assert_allclose(model.fit(twice, y).predict(twice), expected, rtol=1e-5)
+    assert twice.nnz == n_entries  # the user's matrix is the user's

@@ -1,5 +1,7 @@
 """A search is GridSearchCV, only faster."""
 
+import copy
+import pickle
 import re
 import time
 
@@ -24,6 +26,7 @@ from skspectral import (
     SpectralGridSearchCV,
     SpectralMLPClassifier,
     SpectralMLPRegressor,
+    SpectralPruner,
     _candidates,
     _search,
 )
@@ -368,3 +371,46 @@ def test_lines_of_fits_say_whose_they_are(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * 2 * 3
     assert sum(line.startswith("split 1, alpha=0.01: epoch ") for line in lines) == 3
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_last_steps_of_other_kinds(order):
+    """A Ridge beside a network: what comes before is fitted for each as it should."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    y = X[:, 0] * X[:, 1] + 0.1 * rng.normal(size=90)
+    net = SpectralMLPRegressor(
+        hidden_layer_sizes=6, max_iter=30, dtype="float64", random_state=0
+    )
+    pipe = make_pipeline(PolynomialFeatures(2, include_bias=False), net)
+    models = [net, Ridge(), SpectralPruner(net, n_nodes=3)][::order]
+    grid = {"spectralmlpregressor": models}
+    ours = SpectralGridSearchCV(pipe, grid, cv=3).fit(X, y)
+    theirs = GridSearchCV(pipe, grid, cv=3).fit(X, y)
+    key = "mean_test_score"
+    np.testing.assert_allclose(ours.cv_results_[key], theirs.cv_results_[key])
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X))
+
+
+def trains_on(model, X, y):
+    copied = copy.deepcopy(model).set_params(alpha=1.0, max_iter=40)
+    return copied.fit(X, y).score(X, y) + model.prune(n_nodes=2).fit(X, y).score(X, y)
+
+
+def is_kept(model, X, y):
+    return pickle.loads(pickle.dumps(model)).score(X, y)
+
+
+@pytest.mark.parametrize("scoring", [trains_on, is_kept])
+def test_a_scorer_may_train_copy_and_store(scoring):
+    X, y = make_friedman1(60, random_state=0)
+    net = SpectralMLPRegressor(
+        hidden_layer_sizes=6, max_iter=20, dtype="float64", random_state=0
+    )
+    arguments = net, {"alpha": [1e-2, 1e-1]}
+    ours, theirs = (
+        Search(*arguments, scoring=scoring, cv=2, error_score="raise").fit(X, y)
+        for Search in (SpectralGridSearchCV, GridSearchCV)
+    )
+    key = "mean_test_score"
+    np.testing.assert_allclose(ours.cv_results_[key], theirs.cv_results_[key])
