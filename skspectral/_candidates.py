@@ -47,8 +47,9 @@ class Fit:
         own = (f"{self.name}__", self.name)
         others = {k: v for k, v in parameters.items() if not k.startswith(own[0])}
         others.pop(self.name, None)
-        kind = self.network is None  # these fit the steps before by themselves
-        self.before = (split, kind, hash_of(others) if self.name else "")
+        # Where the last one is no network the whole Pipeline is fitted at once.
+        whole = self.network is None
+        self.before = (split, whole, hash_of(others) if self.name else "")
         self.steps: list[Any] = []
         self.input: Any = None
         self.error: Exception | None = None

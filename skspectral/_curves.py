@@ -142,9 +142,8 @@ def pruning_curve(
     network = module.network
     widths = network.sizes[1:-1]
     index = _check_layer(layer, widths)
-    core = find_core(
-        network, is_core=estimator._is_core
-    )  # refuses a gate that defines none
+    # Refuses a gate that defines none.
+    core = find_core(network, is_core=estimator._is_core)
     numbers = _check_numbers(n_nodes, widths[index])
     kinds = _check_rankings(relevance)
     if not isinstance(n_random, Integral) or isinstance(n_random, bool) or n_random < 1:

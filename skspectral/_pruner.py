@@ -237,9 +237,8 @@ class SpectralPruner(
             task = root.subcontext(task_name="fit-estimator")
             with task.propagate_callback_context(large):
                 task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                with contextlib.ExitStack() as stack:
-                    if self.max_loss is not None:  # there are folds to come
-                        stack.enter_context(ended_as_a_whole())
+                alone = self.max_loss is None  # else there are folds to come
+                with contextlib.nullcontext() if alone else ended_as_a_whole():
                     large.fit(X, y, **routed.estimator.fit)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         if self.max_loss is not None:

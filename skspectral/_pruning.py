@@ -11,8 +11,8 @@ from sklearn.base import clone
 
 from skspectral._reading import read_rows, read_table
 from skspectral._relevance import (
+    GAP_FLOOR,
     Core,
-    cut_dead,
     cut_relative,
     cut_to_number,
     cut_widest_gap,
@@ -110,10 +110,12 @@ def gap_core(network: SpectralMLP, *, relevance="R", is_core=False) -> Core:
     rest is looked at again, and what then has none is not in the core either.
     """
     relevance_of = RELEVANCES[relevance]
-    core = (cut_dead if is_core else cut_widest_gap)(relevance_of(network))
+    values = relevance_of(network)
+    core = cut_relative(values, GAP_FLOOR) if is_core else cut_widest_gap(values)
     masks = [mask.clone() for mask in core.masks]
     while len(masks) > 1:
-        alive = cut_dead(relevance_of(remove_nodes(network, masks))).masks
+        rest = relevance_of(remove_nodes(network, masks))
+        alive = cut_relative(rest, GAP_FLOOR).masks
         if all(mask.all() for mask in alive):
             break
         for mask, still in zip(masks, alive, strict=True):
@@ -233,13 +235,11 @@ def prune_estimator(
     if refit:
         _refit(pruned, X, y, sample_weight)
     # A cut network has no dead nodes to find a gap by; but for those asked for.
-    whole = gap_core(network, is_core=was_core)
-    living = all(
-        bool(mine.logical_and(~theirs).sum() == 0)
-        for mine, theirs in zip(core.masks, whole.masks, strict=True)
-    )
     by_gap = n_nodes is None and isinstance(threshold, str)
-    pruned._is_core = not forming and (by_gap or (living and not whole.forming))
+    whole = core if by_gap else gap_core(network, is_core=was_core)
+    pairs = zip(core.masks, whole.masks, strict=True)
+    dead_kept = any(bool((kept & ~alive).any()) for kept, alive in pairs)
+    pruned._is_core = not (dead_kept or whole.forming)
     return pruned, nodes
 
 

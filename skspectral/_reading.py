@@ -15,7 +15,7 @@ def read_table(estimator, X, y, sample_weight, *, reset: bool, first: bool = Tru
     Sets what ``validate_data`` sets on the estimator, and what its targets need.
     """
     if estimator._regression:
-        _refuse_strings(y)
+        _refuse_targets(y)
     X, y = _checked(estimator, X, y, reset=reset, ensure_min_samples=2 if first else 1)
     table = Table(X, y, check_weight(sample_weight, X.shape[0]))
     if table.weight is not None and not table.weight.all():
@@ -95,7 +95,7 @@ def _as_rows(X):
     return X
 
 
-def _refuse_strings(y) -> None:
+def _refuse_targets(y) -> None:
     if y is None:
         return
     if sparse.issparse(y):

@@ -12,8 +12,8 @@ from torch import Tensor
 from skspectral.nn import SpectralMLP
 
 __all__ = [
+    "GAP_FLOOR",
     "Core",
-    "cut_dead",
     "cut_relative",
     "cut_to_number",
     "cut_widest_gap",
@@ -119,16 +119,6 @@ def cut_widest_gap(relevance: list[Tensor]) -> Core:
             masks.append(r > GAP_FLOOR * top)
             forming |= bool(below.any())
     return Core(masks, forming, vanished)
-
-
-def cut_dead(relevance: list[Tensor]) -> Core:
-    """All nodes but those below 1e-6: the core of a network that was cut to it."""
-    masks, vanished = [], False
-    for r in relevance:
-        top = r.max()
-        vanished |= not bool(top > 0)
-        masks.append(r > GAP_FLOOR * top if top > 0 else _largest(r, 1))
-    return Core(masks, vanished=vanished)
 
 
 def cut_relative(relevance: list[Tensor], threshold: float) -> Core:
