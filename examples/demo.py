@@ -99,8 +99,8 @@ def draw(axes, models, name, truth=None):
     )
     right.set_xticks(WIDTHS, WIDTHS)
     right.minorticks_off()
-    right.set_ylim(10, 600)
-    ticks = [10, 20, 50, 100, 200, 500]
+    right.set_ylim(2, 600)
+    ticks = [2, 5, 10, 20, 50, 100, 200, 500]
     right.set_yticks(ticks, ticks)
     right.legend()
 
