@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from skspectral._estimator import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._classifier import SpectralMLPClassifier
 from skspectral._pruner import SpectralPruner
+from skspectral._regressor import SpectralMLPRegressor
 
 try:
     from onnx import TensorProto

@@ -55,7 +55,8 @@ MAY_IMPORT = {
         *("numpy", "sklearn", "torch", "_callbacks", "_fit", "_fitted", "_parameters"),
         *("_reading", "_adam", "_runs", "_scaling", "_state", "_task", "_together"),
     },
-    "_estimator": {"numpy", "scipy", "sklearn", "_base", "_export"},
+    "_regressor": {"numpy", "sklearn", "_base", "_export"},
+    "_classifier": {"numpy", "scipy", "sklearn", "_base", "_export"},
     "_candidates": {
         *("joblib", "sklearn", "_base", "_callbacks", "_parameters", "_together"),
     },
@@ -66,7 +67,10 @@ MAY_IMPORT = {
         *("numpy", "sklearn", "_base", "_callbacks", "_cuts", "_parameters"),
         *("_pruning", "_report"),
     },
-    "onnx": {"numpy", "sklearn", "onnx", "skl2onnx", "_estimator", "_pruner"},
+    "onnx": {
+        *("numpy", "sklearn", "onnx", "skl2onnx", "_classifier", "_pruner"),
+        "_regressor",
+    },
     "_search": {"joblib", "sklearn", "_callbacks", "_candidates"},
     "datasets": {"numpy", "sklearn", "datasets"},
     "_sweep": {"numpy", "torch", "nn"},
@@ -82,8 +86,8 @@ MAY_IMPORT = {
     "_curve_display": {"numpy", "_curves", "_plotting"},
     "_path_display": {"numpy", "_path", "_plotting"},
     "__init__": {
-        *("_curve_display", "_curves", "_display", "_estimator", "_inputs", "_path"),
-        *("_path_display", "_pruner", "_search", "datasets", "nn"),
+        *("_classifier", "_curve_display", "_curves", "_display", "_inputs", "_path"),
+        *("_path_display", "_pruner", "_regressor", "_search", "datasets", "nn"),
     },
 }
 STANDARD = {
