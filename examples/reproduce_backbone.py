@@ -209,7 +209,7 @@ def main():
         np.savez(path_of(name), **arrays)
     heads = cases(
         name,
-        (8, 32) if quick else (16, 64, 256),
+        (8, 32) if quick else (16, 64, 256) if full else (16, 256),
         range({"quick": 1, "reduced": 2, "full": 3}[options.scale]),
         n_rows=100_000 if full else 10_000,
         alphas=[1e-4, 1e-3] if quick else STRONGER,

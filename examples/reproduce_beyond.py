@@ -191,7 +191,7 @@ def main():
         }
         for t in ((10,) if quick else (5, 10, 20, 40) if full else (10, 20))
         for h in ((40,) if quick else (2 * t, 100, 300))
-        for teacher in ((0,) if quick else (0, 1, 2))
+        for teacher in ((0, 1, 2) if full else (0,))
         for name in VARIANTS
     ]
     results = Results(options.folder / "beyond.json")

@@ -105,7 +105,7 @@ def count(state, rules):
 
 SCALES = {  # seeds, epochs and rows of the fits; epochs and rows of the search
     "quick": ((0,), 2, 5_000, 1, 2_000),
-    "reduced": ((0, 1, 2), 15, 60_000, 6, 20_000),
+    "reduced": ((0, 1), 15, 60_000, 6, 20_000),
     "full": ((0, 1, 2, 3, 4), 30, 60_000, 6, 20_000),
 }
 PAPER = {"start": "uniform", "activation": "tanh", "rate": 0.02}

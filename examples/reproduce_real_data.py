@@ -109,10 +109,10 @@ def all_cases(scale, names):
     found = []
     for name in names:
         pictures, full = name in IMAGES, scale == "full"
-        widths = (30, 100, 300) if pictures else (16, 64, 256)
+        widths = (30, 100, 300) if pictures else (16, 64, 256, 1000)
         found += cases(
             name,
-            (*widths, 1000) if full and not pictures else widths,
+            widths if full else widths[:3:2],
             (0, 1, 2) if full and not pictures else (0, 1),
             n_rows=100_000 if full else 10_000,
             # "auto" would be 300 epochs of 10,000 rows, some hours a network.

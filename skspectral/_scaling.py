@@ -98,13 +98,13 @@ def column_statistics(table, weight: np.ndarray | None, name: str = "X") -> Colu
         return Columns(mass, mean, np.maximum(variance, 0.0))
     origin = table[0].astype(np.float64)
     shift = np.zeros(table.shape[1])
-    for rows, w in _weighted_blocks(table.shape, weight):
-        part = table[rows].astype(np.float64)
-        part -= origin
-        shift += part.sum(0) / mass if w is None else w @ part / mass
-    mean = origin + shift
     variance = np.zeros(table.shape[1])
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # told below
+        for rows, w in _weighted_blocks(table.shape, weight):
+            part = table[rows].astype(np.float64)
+            part -= origin
+            shift += part.sum(0) / mass if w is None else w @ part / mass
+        mean = origin + shift
         for rows, w in _weighted_blocks(table.shape, weight):
             part = table[rows].astype(np.float64)
             part -= mean

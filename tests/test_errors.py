@@ -78,6 +78,7 @@ def test_parameters_outside_their_rule(kind, parameters, message):
         ((X, Y, None, X[:, :2], Y), "X has 2 features"),
         ((X, Y, None, X, np.stack([Y, Y], 1)), "`y_val` must have as many outputs"),
         ((1e200 * X, Y), "variance of every column of X must be finite"),
+        ((1.7e308 * (X > 0), Y), "variance of every column of X must be finite"),
         ((X, 1e200 * Y), "variance of every column of y must be finite"),
     ],
 )
