@@ -25,7 +25,7 @@ class Adam:
         self.mean = torch.zeros_like(parameters)
         self.square = torch.zeros_like(parameters)
         self.t = 0
-        self.count = torch.zeros(())  # t as the fused kernel wants it
+        self.count = torch.zeros((), dtype=torch.float32)  # t as the fused kernel wants
         self.fused = FUSED is not None and parameters.device.type == "cpu"
         if not self.fused:
             self.scratch = torch.empty_like(parameters)

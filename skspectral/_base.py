@@ -29,7 +29,7 @@ from skspectral._state import DTYPES, NetworkState, reexpress, start_network
 from skspectral._task import History
 from skspectral._together import Data, Plan, train_together
 
-__all__ = ["BaseSpectralMLP", "ended_as_a_whole", "fit_together"]
+__all__ = ["BaseSpectralMLP", "ended_as_a_whole", "fit_together", "trains_here"]
 
 GOES_ON = "warm_start, partial_fit and refit go on with the fitted network"
 ANEW = "Clone the estimator to start anew."
@@ -172,6 +172,11 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if self.n_iter_no_change != "auto":
             patience = int(self.n_iter_no_change)
         stops = self.early_stopping or self.learning_rate == "constant"
+        warmup = min(n_epochs // 10, 20)
+        if self.n_iter_warmup != "auto":
+            warmup = int(self.n_iter_warmup)
+        if self._continues():  # with nodes that have learned
+            warmup = 0
         return Schedule(
             n_epochs=n_epochs,
             batch_size=batch_size,
@@ -179,6 +184,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             shuffle=self.shuffle,
             tol=float(self.tol),
             patience=patience if stops else None,
+            warmup=warmup,
             watch=self.early_stopping,
         )
 
@@ -336,14 +342,13 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
         gated = self.parametrization == "spectral" and self.trainable == "all"
         if core.forming and gated and penalised > 0:
-            if self.n_iter_ == n_epochs:
-                longer = "Raise max_iter, or"
-            else:
-                longer = "It was stopped early: lower tol, or raise n_iter_no_change or"
+            longer = "Raise max_iter"
+            if self.n_iter_ < n_epochs:
+                longer = "It was stopped early: lower tol, or raise n_iter_no_change"
+            # No number in it: warnings that differ are all shown, one a candidate.
             warnings.warn(
-                f"the core is still forming after {self.n_iter_} epochs: "
-                "no gap sets the dying nodes apart from the living, so that the core "
-                f"counts both. {longer} alpha (now {self.alpha_:.3g}); or cut with "
+                "the core is still forming: no gap sets the dying nodes apart from the "
+                f"living, so that the core counts both. {longer} or alpha; or cut with "
                 "prune(threshold=0.05).",
                 ConvergenceWarning,
                 stacklevel=5,
@@ -355,7 +360,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         The rate is constant at `learning_rate_init`. Column statistics are merged over
         the chunks and the first and last layers re-expressed, so that the function does
         not jump when they change (a network without intercepts keeps the statistics of
-        its first chunk). Adam's state goes on from chunk to chunk.
+        its first chunk). Adam's state goes on from chunk to chunk. The penalty is there
+        from the first chunk on. `n_iter_` counts chunks.
 
         Parameters
         ----------
@@ -373,6 +379,11 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         first = not self.__sklearn_is_fitted__()
         with self._all_or_nothing():
             check_parameters(self)
+            if self.early_stopping:
+                raise ValueError(
+                    "partial_fit makes one pass and never stops early; got "
+                    "early_stopping=True. Turn it off."
+                )
             table = read_table(self, X, y, sample_weight, reset=first, first=first)
             self._partial_fit_table(table, first)
         return self
@@ -475,22 +486,33 @@ def ended_as_a_whole():
             raise KeyboardInterrupt from None
 
 
+def trains_here(estimator) -> bool:
+    """Whether its fit is that of this package: then such fits can share a batch."""
+    return (
+        isinstance(estimator, BaseSpectralMLP)
+        and type(estimator).fit is BaseSpectralMLP.fit
+    )
+
+
 def fit_together(estimators, arguments, *, warn=True):
     """Fit estimators of this package, in batches where they are alike enough.
 
     Parameters
     ----------
     estimators : sequence of unfitted estimators
+        Of one class. A subclass with a fit of its own is fitted by it, one by one.
     arguments : sequence of (X, y, parameters of fit)
     warn : bool, default=True
         Whether each may warn as in its fit.
     """
     plans = []
     for estimator, (X, y, parameters) in zip(estimators, arguments, strict=True):
+        if not trains_here(estimator):
+            estimator.fit(X, y, **parameters)
+            continue
         check_parameters(estimator)
         plans.append(estimator._plan(*estimator._read(X, y, **parameters)))
     trained = train_together(plans)
-    for estimator, plan, (state, history) in zip(
-        estimators, plans, trained, strict=True
-    ):
+    planned = [estimator for estimator in estimators if trains_here(estimator)]
+    for estimator, plan, (state, history) in zip(planned, plans, trained, strict=True):
         estimator._finish(plan, state, history, warn=warn)

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from skspectral._base import BaseSpectralMLP
+from skspectral._base import trains_here
 from skspectral._callbacks import tear_down, tell_lines
 from skspectral._parameters import check_parameters
 from skspectral._together import runs_at_once, train_together
@@ -42,7 +42,7 @@ class Fit:
         self.name = None
         if isinstance(last, Pipeline):
             self.name, last = last.steps[-1]
-        self.network = last if isinstance(last, BaseSpectralMLP) else None
+        self.network = last if trains_here(last) else None
         # Fits that agree on this share the steps before the network.
         own = (f"{self.name}__", self.name)
         others = {k: v for k, v in parameters.items() if not k.startswith(own[0])}
@@ -83,7 +83,7 @@ class Fit:
         """The estimator, fitted."""
         if self.error is not None:
             return self.estimator
-        if self.name is None or not isinstance(self.network, BaseSpectralMLP):
+        if self.name is None or not trains_here(self.network):
             return self.network
         self.estimator.steps = [*self.steps, (self.name, self.network)]
         return self.estimator

@@ -90,6 +90,11 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     n_iter_no_change : int or "auto", default="auto"
         Epochs without improvement that end the fit. ``"auto"`` is a twentieth of the
         epochs, ten at least.
+    n_iter_warmup : int or "auto", default="auto"
+        Epochs without penalty at the start of a fit: nodes learn before they are
+        weighed, else some die that would have been useful. ``"auto"`` is a tenth of
+        the epochs, 20 at most. `tol` and `early_stopping` look at the epochs after
+        these. Where a fit goes on with a fitted network there are none.
     shuffle : bool, default=True
         Whether to permute the rows before each epoch.
     warm_start : bool, default=False
@@ -128,7 +133,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     feature_importances_ : ndarray of shape (n_features_in_,)
         Importance of the input columns, summing to 1 (or all zero). With ``gate="in"``
         R of the input nodes. With ``gate="out"`` the path norm through the network: a
-        ranking, not a gate; no column reaches zero.
+        ranking, not a gate: noise keeps some of it.
     eigenvectors_ : list of ndarray of shape (n_out, n_in)
         phi of each layer, in standardised units. Read-only, like the eigenvalues.
     eigenvalues_in_, eigenvalues_out_ : list of ndarray
@@ -225,6 +230,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change="auto",
+        n_iter_warmup="auto",
         shuffle=True,
         warm_start=False,
         random_state=None,
@@ -252,6 +258,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.n_iter_warmup = n_iter_warmup
         self.shuffle = shuffle
         self.warm_start = warm_start
         self.random_state = random_state

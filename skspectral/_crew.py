@@ -131,6 +131,11 @@ class Crew:
         for matrix, network in zip(matrices, stored, strict=True):
             write(matrix, network)
 
+    def penalise(self, whether: bool) -> None:
+        """Whether the steps to come have the penalty."""
+        parameters = self.parameters
+        torch.mul(parameters.alphas, 2.0 * whether, out=parameters.decay)
+
     def epoch(
         self, rates: Sequence[Any] | Tensor, after_step: AfterStep | None
     ) -> list[float]:

@@ -208,7 +208,8 @@ random_state
                 self.full_score, color="k", lw=0.8, ls=":", label="whole network"
             )
         if self.core_size is not None:
-            label = f"core: {self.core_size} nodes"
+            number = self.core_size
+            label = f"core: {number} node{'s' * (number != 1)}"
             self.core_line_ = panel.axvline(
                 self.core_size, color="k", lw=1.2, ls="--", label=label
             )

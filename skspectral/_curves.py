@@ -12,7 +12,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from skspectral._pruning import RELEVANCES, find_core
-from skspectral._reading import check_weight
+from skspectral._reading import accepts_weight, check_weight
 from skspectral._state import NetworkState
 from skspectral._sweep import Hits, SquaredErrors, sweep
 from skspectral.nn import SpectralMLP, remove_nodes
@@ -52,7 +52,7 @@ def pruning_curve(
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows in the score.
+        Weights of the rows in the score, where it takes weights.
     n_nodes : int or sequence of int, default=None
         Numbers of nodes to keep, from 1 to the width of the layer. None is every
         number.
@@ -165,7 +165,8 @@ def pruning_curve(
         else:
             values = RELEVANCES[kind](network)[index]
             orders[kind] = values.argsort(descending=True, stable=True).numpy()
-    kwargs = {} if weight is None else {"sample_weight": weight}
+    weighs = weight is not None and (scoring is None or accepts_weight(scorer))
+    kwargs = {"sample_weight": weight} if weighs else {}
     full_score = float(scorer(estimator, X, y, **kwargs))  # reads X and y first
     rows = np.concatenate([np.atleast_2d(order) for order in orders.values()])
     if scoring is None:
@@ -198,7 +199,8 @@ def check_spectral(estimator) -> None:
         raise TypeError(
             "`estimator` must be a SpectralMLPRegressor or SpectralMLPClassifier; got "
             f"{type(estimator).__name__}. Of a pruner pass `estimator_`, of a search "
-            "`best_estimator_`, of a Pipeline the last step and the rows that reach it."
+            "`best_estimator_`, of a Pipeline `pipe[-1]` and the rows that reach it, "
+            "`pipe[:-1].transform(X)`."
         )
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,7 +14,6 @@ from skspectral._parameters import Rule
 from skspectral._pruning import MERGE, check_cut, is_merge
 
 __all__ = [
-    "accepts_weight",
     "candidate_cuts",
     "check_pruner",
     "choose_cut",
@@ -268,9 +266,3 @@ def smallest_allowed(scores: np.ndarray, *, max_loss: float, rule: str):
         lowest = mean[best] - error - max_loss
     allowed = mean >= lowest - ROUNDING * abs(lowest)
     return int(allowed.argmax()), float(lowest)
-
-
-def accepts_weight(scorer) -> bool:
-    """Whether a scorer, or the metric inside it, takes `sample_weight`."""
-    metric = getattr(scorer, "_score_func", scorer)
-    return "sample_weight" in signature(metric).parameters

@@ -105,6 +105,9 @@ class Group:
         looked = 0  # steps, at the last look for nodes to leave
         try:
             while self.crews and epoch < self.schedule.n_epochs:
+                if epoch <= self.schedule.warmup:
+                    for crew in self.crews:
+                        crew.penalise(epoch == self.schedule.warmup)
                 losses = [
                     crew.epoch(self._rates(crew, epoch), after_step)
                     for crew in self.crews
@@ -178,7 +181,7 @@ class Group:
             elif stopping.anneal is not None:
                 if epoch + 1 >= sum(stopping.anneal):
                     ended[k] = "patience"
-            elif schedule.patience is not None:
+            elif schedule.patience is not None and epoch >= schedule.warmup:
                 better = stopping.watch(epoch, seen, schedule.tol)
                 enough = stopping.since >= schedule.patience
                 left = schedule.n_epochs - epoch - 1
@@ -248,7 +251,7 @@ class Group:
 
     def _shrink(self, epoch: int) -> None:
         """Nodes that no longer matter leave."""
-        if not self.schedule.shrink:
+        if not self.schedule.shrink or epoch < self.schedule.warmup:
             return
         stays: dict[int, list[Tensor]] = {}
         for crew in self.crews:

@@ -6,7 +6,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import Bunch, _safe_indexing, check_random_state
-from sklearn.utils.validation import check_array, check_consistent_length
+from sklearn.utils.validation import (
+    _get_feature_names,
+    check_array,
+    check_consistent_length,
+)
 
 from skspectral._base import BaseSpectralMLP, fit_together
 from skspectral._reading import check_weight
@@ -96,8 +100,8 @@ def null_importances(
     if not isinstance(estimator, BaseSpectralMLP):
         raise ValueError(
             "null_importances trains SpectralMLPRegressor or SpectralMLPClassifier; "
-            f"got {type(estimator).__name__}. From a Pipeline, pass its last step and "
-            "the transformed columns."
+            f"got {type(estimator).__name__}. From a Pipeline, pass `pipe[-1]` and "
+            "`pipe[:-1].transform(X)`."
         )
     is_integer = isinstance(n_repeats, Integral) and not isinstance(n_repeats, bool)
     if not is_integer or n_repeats < 1:
@@ -105,8 +109,10 @@ def null_importances(
             f"`n_repeats` must be an integer >= 1; got {n_repeats!r}. Ten networks "
             "tell a band from a point."
         )
-    names = np.asarray(X.columns, dtype=object) if hasattr(X, "columns") else None
-    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    names = _get_feature_names(X)
+    X = check_array(
+        X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X"
+    )
     check_consistent_length(X, y)
     sample_weight = check_weight(sample_weight, X.shape[0])
     if sample_weight is not None:  # a row of weight 0 is not there, nor in a copy

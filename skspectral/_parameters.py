@@ -57,14 +57,14 @@ def _strength(way_out: str, *, none: bool = True) -> Rule:
     )
 
 
-def _count(way_out: str, *, auto: bool = False) -> Rule:
-    return Rule(
-        "an integer >= 1" + (" or 'auto'" if auto else ""),
-        lambda v: (
-            (auto and isinstance(v, str) and v == "auto") or (_integer(v) and v >= 1)
-        ),
-        way_out,
-    )
+def _count(way_out: str, *, auto: bool = False, least: int = 1) -> Rule:
+    def holds(value: Any) -> bool:
+        if isinstance(value, str):
+            return auto and value == "auto"
+        return _integer(value) and value >= least
+
+    must = f"an integer >= {least}" + (" or 'auto'" if auto else "")
+    return Rule(must, holds, way_out)
 
 
 def _widths(value: Any) -> bool:
@@ -119,6 +119,9 @@ RULES: dict[str, Rule] = {
         "It is the share of the rows that early stopping watches.",
     ),
     "n_iter_no_change": _count("It counts epochs.", auto=True),
+    "n_iter_warmup": _count(
+        "It counts epochs without penalty; 0 is none.", auto=True, least=0
+    ),
     "shuffle": _flag(),
     "warm_start": _flag(),
     "dtype": _one_of("float32", "float64"),

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
@@ -11,6 +12,7 @@ from sklearn.utils import Bunch
 from skspectral._base import ended_as_a_whole
 from skspectral._curves import check_spectral, scorer_and_name
 from skspectral._pruning import NO_CORE
+from skspectral._reading import accepts_weight
 
 __all__ = ["regularization_path"]
 
@@ -48,11 +50,13 @@ def regularization_path(
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
     alphas : array-like of shape (n_alphas,), default=None
-        Strengths, > 0. None is 13 of them from 1e-5 to 1e-1, three a decade.
+        Strengths, > 0 (not their number). None is 13 of them from 1e-5 to 1e-1, three
+        a decade.
     X_val, y_val : array-like, default=None
         Other rows to score on. They are not passed to `fit`.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows of X, in the fits and in `train_scores`.
+        Weights of the rows of X, in the fits and, where the score takes weights, in
+        `train_scores`.
     scoring : str or callable, default=None
         Any scorer of scikit-learn. None is the estimator's own score, R2 or accuracy.
     warm_start : bool, default=True
@@ -158,6 +162,7 @@ def regularization_path(
     scorer, name = scorer_and_name(estimator, scoring)
     model = clone(estimator).set_params(warm_start=bool(warm_start))
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
+    weighs = kwargs if scoring is None or accepts_weight(scorer) else {}
 
     rows = []
     for alpha in grid if order == "increasing" else grid[::-1]:
@@ -169,7 +174,7 @@ def regularization_path(
             (
                 model.layer_relevances_,
                 model.core_sizes_,
-                scorer(model, X, y, **kwargs),
+                scorer(model, X, y, **weighs),
                 None if X_val is None else scorer(model, X_val, y_val),
                 model.loss_,
                 fitted,
@@ -217,6 +222,11 @@ def _check_estimator(estimator) -> None:
 def _check_alphas(alphas) -> np.ndarray:
     if alphas is None:
         return ALPHAS.copy()
+    if isinstance(alphas, Integral) and int(alphas) > 1:
+        raise ValueError(
+            f"`alphas` must hold the strengths, not their number; got alphas={alphas}. "
+            f"Pass np.logspace(-5, -1, {alphas}), say."
+        )
     named = isinstance(alphas, str)
     grid = np.atleast_1d(np.asarray([] if named else alphas, dtype=np.float64))
     if grid.ndim != 1 or not grid.size or not ((grid > 0) & (grid < np.inf)).all():

@@ -27,13 +27,13 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from skspectral._base import ended_as_a_whole
 from skspectral._callbacks import CallbackSupportMixin, with_callbacks
 from skspectral._cuts import (
-    accepts_weight,
     check_pruner,
     choose_cut,
     split_rows,
 )
 from skspectral._parameters import check_parameters, hidden_sizes
 from skspectral._pruning import NO_CORE, prune_estimator
+from skspectral._reading import accepts_weight
 from skspectral._report import report_html, report_row
 
 __all__ = ["SpectralPruner"]
@@ -302,7 +302,7 @@ class SpectralPruner(
                 "`estimator` must be a SpectralMLPRegressor or SpectralMLPClassifier, "
                 f"or a FrozenEstimator around one; got {inner!r}. A Pipeline or a "
                 "search goes around the pruner: it is the step after the "
-                "preprocessing, make_pipeline(StandardScaler(), SpectralPruner(...))."
+                "preprocessing, make_pipeline(SimpleImputer(), SpectralPruner(...))."
             )
         if self._is_frozen():
             try:

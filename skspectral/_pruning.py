@@ -168,10 +168,11 @@ def prune_estimator(
         Where the nodes of `pruned` were before; of merged ones the representative, of
         one that carries a linear function a node that was folded into it.
     """
-    if refit and (X is None or y is None):
+    missing = [name for name, given in (("X", X), ("y", y)) if given is None]
+    if refit and missing:
         raise ValueError(
-            "refit=True needs the rows to refit on; got prune(refit=True) without X "
-            "and y. Call prune(X, y, refit=True)."
+            "refit=True needs the rows to refit on; got prune(refit=True) without "
+            f"{' and '.join(missing)}. Call prune(X, y, refit=True)."
         )
     if not is_merge(merge):
         raise ValueError(f"`merge` must be {MERGE[0]}; got merge={merge!r}. {MERGE[1]}")

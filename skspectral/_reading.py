@@ -1,12 +1,20 @@
 """From what a user passes to ``fit`` to checked tables."""
 
+from inspect import signature
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import assert_all_finite, validate_data
 
 from skspectral._fit import Table, take_rows
 
-__all__ = ["check_weight", "read_rows", "read_table", "read_watched"]
+__all__ = [
+    "accepts_weight",
+    "check_weight",
+    "read_rows",
+    "read_table",
+    "read_watched",
+]
 
 
 def read_table(estimator, X, y, sample_weight, *, reset: bool, first: bool = True):
@@ -125,14 +133,14 @@ def check_weight(weight, n_rows: int, name: str = "sample_weight"):
     if weight.shape != (n_rows,):
         raise ValueError(
             f"`{name}` must hold one weight per sample, shape ({n_rows},); got "
-            f"shape {weight.shape}. Sample weights must be 1D array or scalar."
+            f"shape {weight.shape}. Pass a 1D array as long as X, or a scalar."
         )
     if not np.isfinite(weight).all() or (weight < 0).any():
         bad = weight[~(np.isfinite(weight) & (weight >= 0))][0]
+        negative = "Negative values in data passed to `sample_weight` mean nothing. "
         raise ValueError(
-            f"`{name}` must be finite and >= 0; got a weight of {bad}. Negative "
-            "values in data passed to `sample_weight` have no meaning here; give "
-            "rows to leave out a weight of 0."
+            f"`{name}` must be finite and >= 0; got a weight of {bad}. "
+            f"{negative if bad < 0 else ''}Give rows to leave out a weight of 0."
         )
     if not weight.any():
         raise ValueError(
@@ -140,3 +148,9 @@ def check_weight(weight, n_rows: int, name: str = "sample_weight"):
             "(sample weights are all zero). Leave it out to weigh rows alike."
         )
     return weight
+
+
+def accepts_weight(scorer) -> bool:
+    """Whether a scorer, or the metric inside it, takes `sample_weight`."""
+    metric = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(metric).parameters

@@ -52,6 +52,9 @@ class Schedule:
         None never stops. With validation rows to `watch` the best parameters are
         restored, and, if the schedule decays, the rate falls from where it was to zero
         before the run ends.
+    warmup : int
+        Epochs, from the first, without penalty, in which nothing is watched and no
+        node leaves.
     watch : bool
         Whether `patience` is about the validation rows, where there are any. If not,
         their losses are only noted.
@@ -66,6 +69,7 @@ class Schedule:
     shuffle: bool = True
     tol: float = 1e-4
     patience: int | None = None
+    warmup: int = 0
     watch: bool = True
     shrink: bool = True
 

@@ -91,35 +91,49 @@ def column_statistics(table, weight: np.ndarray | None, name: str = "X") -> Colu
     """
     n_rows = table.shape[0]
     mass = float(n_rows) if weight is None else float(weight.sum())
-    if sparse.issparse(table):
-        weights = None if weight is None else weight.astype(np.float64)
-        table = table.astype(np.float64)
-        mean, variance = mean_variance_axis(table, axis=0, weights=weights)
-        return Columns(mass, mean, np.maximum(variance, 0.0))
-    origin = table[0].astype(np.float64)
-    shift = np.zeros(table.shape[1])
-    variance = np.zeros(table.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):  # told below
-        for rows, w in _weighted_blocks(table.shape, weight):
-            part = table[rows].astype(np.float64)
-            part -= origin
-            shift += part.sum(0) / mass if w is None else w @ part / mass
-        mean = origin + shift
-        for rows, w in _weighted_blocks(table.shape, weight):
-            part = table[rows].astype(np.float64)
-            part -= mean
-            part *= part
-            variance += part.sum(0) / mass if w is None else w @ part / mass
-    if not np.isfinite(variance).all():
-        column = int(np.argmin(np.isfinite(variance)))
+        if sparse.issparse(table):
+            mean, variance = _sparse_moments(table, weight)
+        else:
+            mean, variance = _dense_moments(table, weight, mass)
+    finite = np.isfinite(variance)
+    if not finite.all():
+        column = int(np.argmin(finite))
         blocks = row_blocks(*table.shape)
-        largest = max(np.abs(table[rows][:, column]).max() for rows in blocks)
+        largest = max(abs(table[rows][:, [column]]).max() for rows in blocks)
         raise ValueError(
             f"the variance of every column of {name} must be finite in float64; column "
             f"{column} has values up to {largest:.3g}. Rescale it, "
             "or take its logarithm."
         )
     return Columns(mass, mean, variance)
+
+
+def _sparse_moments(table, weight):
+    """Means and variances of the columns of a sparse table."""
+    weights = None if weight is None else weight.astype(np.float64)
+    mean, variance = mean_variance_axis(
+        table.astype(np.float64), axis=0, weights=weights
+    )
+    return mean, np.maximum(variance, 0.0)
+
+
+def _dense_moments(table, weight, mass):
+    """Means and variances of the columns of a dense table, block by block."""
+    origin = table[0].astype(np.float64)
+    shift = np.zeros(table.shape[1])
+    for rows, w in _weighted_blocks(table.shape, weight):
+        part = table[rows].astype(np.float64)
+        part -= origin
+        shift += part.sum(0) / mass if w is None else w @ part / mass
+    mean = origin + shift
+    variance = np.zeros(table.shape[1])
+    for rows, w in _weighted_blocks(table.shape, weight):
+        part = table[rows].astype(np.float64)
+        part -= mean
+        part *= part
+        variance += part.sum(0) / mass if w is None else w @ part / mass
+    return mean, variance
 
 
 def row_blocks(n_rows: int, width: int) -> Iterator[slice]:

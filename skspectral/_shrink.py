@@ -67,21 +67,22 @@ def staying(crew: Crew, member: int, sample: Sample) -> list[Tensor] | None:
     meet again; the weakest leave.
     """
     step = crew.step
-    small = _small(step, member)
+    paths = _paths(step, member)
     widths = step.parameters.sizes[1:-1]
     if not any(
-        _next_width(width, int(mask.sum())) < width
-        for width, mask in zip(widths, small, strict=True)
+        _next_width(width, int(small.sum())) < width
+        for width, (_, small) in zip(widths, paths, strict=True)
     ):
         return None
     stay, shrinks = [], False
     # Both: of a node that no row of the sample reaches nothing is seen but its weights.
-    for width, light, (share, leave) in zip(
-        widths, small, leaving(step, member, sample), strict=True
+    for width, (path, small), (_, leave) in zip(
+        widths, paths, leaving(step, member, sample), strict=True
     ):
-        leave = leave & light
+        leave = leave & small
         left = _next_width(width, int(leave.sum()))
-        weakest = torch.where(leave, share, math.inf).argsort(stable=True)
+        # By weights: what such a node sends is rounding, which company may change.
+        weakest = torch.where(leave, path, math.inf).argsort(stable=True)
         gone = torch.zeros_like(leave)
         gone[weakest[: width - left]] = True
         stay.append((~gone).nonzero()[:, 0])
@@ -105,17 +106,20 @@ def _next_width(width: int, n_leaving: int) -> int:
     return level if level <= WORTH * width else width
 
 
-def _small(step: Step, member: int) -> list[Tensor]:
-    """Nodes whose paths are below rounding: only these can leave, and at no cost."""
+def _paths(step: Step, member: int) -> list[tuple[Tensor, Tensor]]:
+    """Path norms of the nodes of each hidden layer, and which are below rounding.
+
+    Only these can leave, and at no cost.
+    """
     weights = itertools.pairwise(weight for weight, _ in step.affine(member))
-    masks = []
+    found = []
     for (weight, after), strength in zip(
         weights, _strengths(step, member), strict=True
     ):
         path = weight.norm(dim=0) * after.norm(dim=1)
         eps = torch.finfo(path.dtype).eps
-        masks.append((path <= eps * path.sum()) & (strength > 0))
-    return masks
+        found.append((path, (path <= eps * path.sum()) & (strength > 0)))
+    return found
 
 
 def _strengths(step: Step, member: int) -> list[float]:

@@ -232,15 +232,13 @@ class _Stack:
 
     rows: Rows
     target: Tensor
-    weight: np.ndarray | None
+    weight: np.ndarray | None  # of mean 1 in each table
     index: list[Tensor]  # rows of each table
 
     def weights(self, n_runs: int, dtype: torch.dtype) -> Tensor | None:
         if self.weight is None:
             return None
-        # Only ratios matter, and these are finite in float32.
-        weight = self.weight / self.weight.mean()
-        return torch.tensor(weight, dtype=dtype).expand(n_runs, -1)
+        return torch.tensor(self.weight, dtype=dtype).expand(n_runs, -1)
 
 
 def _stack(tables: list[tuple[Table, Columns, Columns]], plan: Plan) -> _Stack:
@@ -259,7 +257,8 @@ def _stack(tables: list[tuple[Table, Columns, Columns]], plan: Plan) -> _Stack:
             standardized_tensor(table.X, x, dtype, device, out=out)
         rows = DenseRows(values)
     targets = [as_target(t.y, y, dtype, device) for t, _, y in tables]
-    weights = [t.weight for t, _, _ in tables if t.weight is not None]
+    # Only ratios within a table matter, and these are finite in float32.
+    weights = [t.weight / t.weight.mean() for t, _, _ in tables if t.weight is not None]
     return _Stack(
         rows,
         targets[0] if len(targets) == 1 else torch.cat(targets),

@@ -389,3 +389,26 @@ def test_a_path_of_bad_input(parameters, arguments, message):
 def test_a_path_of_another_estimator():
     with pytest.raises(TypeError, match="must be a SpectralMLPRegressor.*got Ridge"):
         regularization_path(Ridge(), X, Y)
+
+
+def unweighted(estimator, X, y):
+    """A score that takes no weights."""
+    return -float(np.abs(estimator.predict(X) - y).max())
+
+
+@pytest.mark.parametrize("scoring", ["neg_max_error", unweighted])
+def test_a_score_that_takes_no_weights_gets_none(scoring):
+    y = Y[:, 0]
+    model = regressor().fit(X, y)
+    weight = np.linspace(0.5, 2, len(X))
+    curve = pruning_curve(model, X, y, sample_weight=weight, scoring=scoring)
+    assert curve.full_score == pytest.approx(unweighted(model, X, y))
+    path = regularization_path(
+        regressor(), X, y, alphas=[1e-2], sample_weight=weight, scoring=scoring
+    )
+    assert np.isfinite(path.train_scores).all()
+
+
+def test_a_number_of_alphas_is_not_an_alpha():
+    with pytest.raises(ValueError, match=r"not their number; got alphas=10. Pass np"):
+        regularization_path(regressor(), X, Y, alphas=10)

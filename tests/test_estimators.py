@@ -148,9 +148,9 @@ def test_scikit_learns_mlp_predicts_the_same(activation, gate):
     arguments = {**QUICK, "activation": activation, "gate": gate}
     for targets in (y.astype(float), np.stack([y, X[:, 0]], 1)):
         model = SpectralMLPRegressor(**arguments).fit(X, targets)
-        exported = model.to_sklearn()
+        exported, found = model.to_sklearn(), model.predict(X)
         assert type(exported) is MLPRegressor
-        np.testing.assert_allclose(exported.predict(X), model.predict(X), rtol=1e-9)
+        np.testing.assert_allclose(exported.predict(X), found, rtol=1e-9, atol=1e-12)
     names = np.array(["a", "b", "c"])[y]
     labels = np.stack([y == 0, y > 0, X[:, 0] > 5], 1).astype(int)
     for targets in (names, names[:100], labels):
@@ -356,10 +356,10 @@ def test_weights_of_the_watched_rows_count(regression):
 
 def test_tol_stops_a_constant_rate_only(regression):
     X, y = regression
-    arguments = {**QUICK, "tol": 1e9, "n_iter_no_change": 3}
+    arguments = {**QUICK, "tol": 1e9, "n_iter_no_change": 3, "n_iter_warmup": 5}
     falling = SpectralMLPRegressor(**arguments).fit(X, y)
     constant = SpectralMLPRegressor(**arguments, learning_rate="constant").fit(X, y)
-    assert (falling.n_iter_, constant.n_iter_) == (30, 4)
+    assert (falling.n_iter_, constant.n_iter_) == (30, 5 + 4)
 
 
 def test_class_weight_is_a_sample_weight():
@@ -454,7 +454,7 @@ def test_a_fit_stopped_too_early_warns():
     X, y, _ = make_teacher_student(1000, n_teacher_nodes=5, random_state=0)
     model = SpectralMLPRegressor(hidden_layer_sizes=60, random_state=0, max_iter=30)
     with pytest.warns(
-        ConvergenceWarning, match=r"forming after 30 epochs.*max_iter.*alpha"
+        ConvergenceWarning, match="still forming: no gap.* Raise max_iter or alpha"
     ):
         model.fit(X, y)
     assert 50 < model.core_sizes_[0] <= 60
@@ -553,3 +553,43 @@ def test_the_html_shows_the_core():
     X, y = load_iris(return_X_y=True)
     model = SpectralMLPClassifier(**QUICK).fit(X, y)
     assert re.search(r"core_sizes_.{0,400}\(\d+,\)", model._repr_html_(), re.DOTALL)
+
+
+def test_the_penalty_begins_after_the_warmup(regression):
+    """Without a penalty no node dies, and nothing else of a fit changes."""
+    X, y = regression
+    arguments = {**QUICK, "alpha": 0.3, "max_iter": 20}
+    free = SpectralMLPRegressor(**{**arguments, "alpha": 0}).fit(X, y)
+    whole = SpectralMLPRegressor(**arguments, n_iter_warmup=20).fit(X, y)
+    np.testing.assert_array_equal(whole.coefs_[0], free.coefs_[0])
+    assert whole.loss_ > free.loss_  # which has the penalty, in force or not
+    auto = SpectralMLPRegressor(**arguments).fit(X, y)
+    tenth = SpectralMLPRegressor(**arguments, n_iter_warmup=2).fit(X, y)
+    none = SpectralMLPRegressor(**arguments, n_iter_warmup=0).fit(X, y)
+    np.testing.assert_array_equal(auto.coefs_[0], tenth.coefs_[0])
+    assert not np.array_equal(auto.coefs_[0], none.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "warmup"),
+    [
+        ({}, 20),
+        ({"max_iter": 150}, 15),
+        ({"max_iter": 9}, 0),
+        ({"n_iter_warmup": 7}, 7),
+    ],
+)
+def test_a_fitted_network_needs_no_warmup(parameters, warmup, regression):
+    X, y = regression
+    model = SpectralMLPRegressor(**parameters, hidden_layer_sizes=4, random_state=0)
+    assert model._plan(*model._read(X, y)).schedule.warmup == warmup
+    model.set_params(max_iter=2).fit(X, y)
+    model.set_params(warm_start=True, max_iter=300)
+    assert model._plan(*model._read(X, y, reset=False)).schedule.warmup == 0
+
+
+def test_partial_fit_does_not_stop_early(regression):
+    X, y = regression
+    model = SpectralMLPRegressor(early_stopping=True)
+    with pytest.raises(ValueError, match="never stops early; got early_stopping=True"):
+        model.partial_fit(X, y)

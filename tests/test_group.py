@@ -136,6 +136,67 @@ def test_after_patience_the_rate_falls_from_where_it_was_to_zero(decay, n_epochs
     assert alone == pytest.approx(whole[together:], rel=1e-12)
 
 
+@pytest.mark.parametrize("rates", [(0.02,), (0.02, 0.05)])
+@pytest.mark.parametrize("warmup", [0, 3, 8])
+def test_the_penalty_begins_after_the_warmup(warmup, rates):
+    """Against torch's Adam and autograd, a whole table at a time."""
+    n_epochs = 8
+    schedule = Schedule(n_epochs, 40, decay="constant", shuffle=False, warmup=warmup)
+    runs = make_runs(dataclasses.replace(schedule, shrink=False), rates)
+    task, network = make_task(), make_network(len(rates))
+    oracle = make_network(len(rates))
+    first, last = oracle.layers
+    parameters = first.phi, first.lambda_out, last.phi, first.bias, last.bias
+    optimizers = [
+        torch.optim.Adam([p.data[k].requires_grad_() for p in parameters], lr=rate)
+        for k, rate in enumerate(rates)
+    ]
+    curves = [[] for _ in rates]
+    for epoch in range(n_epochs):
+        for k, optimizer in enumerate(optimizers):
+            (group,) = optimizer.param_groups
+            own = group["params"]
+            phi, lambda_, readout, bias, last_bias = own
+            w = runs.weight[k, :, None]
+            rows = w[:, 0] > 0
+            x, y, w = task.rows.values[rows], task.target[rows], w[rows]
+            hidden = torch.relu(x @ (-lambda_[:, None] * phi).mT + bias)
+            error = (hidden @ readout.mT + last_bias - y).square()
+            loss = (w * error).sum() / w.sum()
+            penalty = 1e-4 * sum(p.square().sum() for p in own[:3])
+            objective = loss + penalty if epoch >= warmup else loss
+            optimizer.zero_grad()
+            objective.backward()
+            optimizer.step()
+            after = 1e-4 * sum(p.detach().square().sum() for p in own[:3])
+            curves[k].append(float(loss.detach() + after))
+    histories = train(network, task, runs)
+    for k, (optimizer, history) in enumerate(zip(optimizers, histories, strict=True)):
+        (group,) = optimizer.param_groups
+        first, last = network.layers
+        found = first.phi, first.lambda_out, last.phi, first.bias, last.bias
+        for ours, theirs in zip(found, group["params"], strict=True):
+            torch.testing.assert_close(
+                ours[k].detach(), theirs.detach(), rtol=1e-7, atol=1e-9
+            )
+        assert history.loss == pytest.approx(curves[k], rel=1e-7)  # in full always
+
+
+@pytest.mark.parametrize("decay", ["constant", "linear"])
+@pytest.mark.parametrize("watch", [False, True])
+def test_nothing_is_watched_in_the_warmup(decay, watch):
+    """A run that stands still loses patience only after it."""
+    schedule = Schedule(30, 8, decay, False, patience=2, warmup=9, watch=watch)
+    runs = make_runs(schedule, (0.0,))
+    validation = make_task(watched_rows(runs)) if watch else None
+    (history,) = train(make_network(), make_task(), runs, validation=validation)
+    fall = 0 if decay == "constant" else 10  # as long as the way to the best
+    assert (history.ended, len(history.loss)) == ("patience", 9 + 3 + fall)
+    if watch:
+        assert len(history.validation_loss) == 9 + 3 + fall
+        assert history.best_epoch == 9
+
+
 STOPPING = Schedule(60, 8, patience=4, tol=1e-3)
 
 

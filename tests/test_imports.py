@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "_report": set(),
     "_pruner": {
         *("numpy", "sklearn", "_base", "_callbacks", "_cuts", "_parameters"),
-        *("_pruning", "_report"),
+        *("_pruning", "_reading", "_report"),
     },
     "onnx": {
         *("numpy", "sklearn", "onnx", "skl2onnx", "_classifier", "_pruner"),
@@ -78,7 +78,7 @@ MAY_IMPORT = {
         *("numpy", "sklearn", "torch", "nn", "_pruning", "_reading", "_state"),
         "_sweep",
     },
-    "_path": {"numpy", "sklearn", "_base", "_curves", "_pruning"},
+    "_path": {"numpy", "sklearn", "_base", "_curves", "_pruning", "_reading"},
     "_plotting": {"numpy", "matplotlib"},
     "_display": {
         *("numpy", "sklearn", "_curves", "_plotting", "_pruning", "_relevance"),

@@ -100,7 +100,7 @@ def test_columns_rise_above_their_permuted_copies(kind):
     np.testing.assert_array_equal(above, [0, 1, 0, 0, 1, 0])
     np.testing.assert_array_equal(result.stability == 1.0, above)
     if kind is pd.DataFrame:
-        assert list(result.feature_names) == list(range(6))
+        assert result.feature_names is None  # numbers are no names
 
 
 def test_the_copies_are_new_in_each_network():
@@ -123,10 +123,33 @@ def test_a_target_that_is_noise_selects_nothing():
     ("model", "options", "message"),
     [
         (Ridge(), {}, "trains SpectralMLPRegressor.*got Ridge"),
-        (make_pipeline(MODEL), {}, "got Pipeline.*last step"),
+        (make_pipeline(MODEL), {}, r"got Pipeline. From a Pipeline, pass `pipe\[-1\]`"),
         (MODEL, {"n_repeats": 0}, "`n_repeats` must be an integer >= 1; got 0"),
     ],
 )
 def test_bad_input_is_refused(model, options, message):
     with pytest.raises(ValueError, match=message):
         null_importances(model, *product_of_two(), **options)
+
+
+def test_names_are_those_that_fit_would_see():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = SpectralMLPRegressor(gate="in", hidden_layer_sizes=4, max_iter=2)
+    for frame, names in (
+        (pd.DataFrame(X, columns=["a", "b"]), ["a", "b"]),
+        (pd.DataFrame(X), None),
+    ):
+        found = null_importances(model, frame, X[:, 0], n_repeats=1).feature_names
+        assert (None if found is None else list(found)) == names
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({"a": X[:, 0], "b": X[:, 1]})
+    found = null_importances(model, table, X[:, 0], n_repeats=1).feature_names
+    assert list(found) == ["a", "b"]
+
+
+def test_missing_values_are_told_of():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    X[3, 1] = np.nan
+    model = SpectralMLPRegressor(gate="in", hidden_layer_sizes=4, max_iter=2)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        null_importances(model, X, X[:, 0])

@@ -72,3 +72,13 @@ def test_a_constant_has_no_deviation(value, weighted):
     np.testing.assert_allclose(columns.variance[varies], variance[varies], rtol=1e-9)
     halves = [column_statistics(t, None) for t in np.split(table, 2)]
     assert halves[0].merge(halves[1]).scale[2] == 1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_sparse_column_whose_variance_overflows_is_named(weighted):
+    X = np.where(np.arange(12).reshape(6, 2) % 3, 0, 1e155)
+    X[:, 0] = 1
+    weight = np.arange(1.0, 7.0) if weighted else None
+    for table in (X, sparse.csr_array(X)):
+        with pytest.raises(ValueError, match="column 1 has values up to 1e[+]155"):
+            column_statistics(table, weight)

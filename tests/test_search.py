@@ -414,3 +414,54 @@ def test_a_scorer_may_train_copy_and_store(scoring):
     )
     key = "mean_test_score"
     np.testing.assert_allclose(ours.cv_results_[key], theirs.cv_results_[key])
+
+
+class LogInputs(SpectralMLPRegressor):
+    """A fit of its own, which no batch can stand for."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(np.log(X), y, sample_weight)
+
+    def predict(self, X):
+        return super().predict(np.log(X))
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_subclass_is_fitted_by_its_own_fit(in_pipeline):
+    X = np.exp(np.random.default_rng(0).normal(size=(120, 2)))
+    y = np.log(X).sum(1)
+    model, grid = LogInputs(**DOUBLE), {"alpha": [1e-4, 1e-2]}
+    if in_pipeline:
+        scaled = PolynomialFeatures(1, include_bias=False)
+        model, grid = make_pipeline(scaled, model), {"loginputs__alpha": [1e-4, 1e-2]}
+    assert_equal_results(*both(model, grid, X, y, cv=3))
+
+
+def test_a_pruner_fits_the_folds_of_a_subclass_by_its_own_fit():
+    X = np.exp(np.random.default_rng(0).normal(size=(120, 2)))
+    y = np.log(X).sum(1)
+    model = LogInputs(**{**DOUBLE, "max_iter": 100})
+    pruner = SpectralPruner(model, max_loss=0.1, cv=3).fit(X, y)
+    assert pruner.cut_results_["mean_score"][-1] > 0.8
+
+
+def test_a_fold_of_tiny_weights_is_a_fold():
+    """Beside the other fold its weights are below the smallest float32."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    y = X[:, 0] + X[:, 1] ** 2
+    weight = np.where(np.arange(400) < 200, 1e-60, 1.0)
+    model = SpectralMLPRegressor(**QUICK)
+    expected, found = both(
+        model,
+        {"alpha": [1e-3, 1e-2]},
+        X,
+        y,
+        cv=2,
+        fit={"sample_weight": weight},
+    )
+    for key in ("split0_test_score", "split1_test_score"):
+        assert np.isfinite(found.cv_results_[key]).all()
+        np.testing.assert_allclose(
+            found.cv_results_[key], expected.cv_results_[key], rtol=1e-3
+        )

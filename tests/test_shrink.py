@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import make_friedman1
 
 import skspectral._group
 import skspectral._shrink
@@ -495,3 +496,36 @@ def test_a_node_that_sends_a_constant(gate):
         gone = torch.tensor(sorted(set(range(64)) - set(stays[0].tolist())))
         remove(network, 0, 0, gone)
         torch.testing.assert_close(network(X)[0], y)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_nodes_that_leave_are_the_same_in_company(seed):
+    """Of nodes that send nothing but rounding, rounding must not choose."""
+
+    def make_plans():
+        plans = []
+        for alpha in (4e-3, 1e-2):
+            for fold in range(3):
+                X, y = make_friedman1(120, 5, noise=0.5, random_state=1)
+                rows = np.arange(120) % 3 != fold
+                model = SpectralMLPRegressor(
+                    hidden_layer_sizes=(40, 24),
+                    activation="logistic",
+                    alpha=alpha,
+                    max_iter=300,
+                    batch_size=28,
+                    learning_rate="constant",
+                    learning_rate_init=0.03,
+                    n_iter_no_change=1000,
+                    random_state=seed,
+                    dtype="float64",
+                )
+                plans.append(model._plan(*model._read(X[rows], y[rows])))
+        return plans
+
+    alone = [train_together([plan])[0] for plan in make_plans()]
+    together = train_together(make_plans())
+    assert any(history.widths for _, history in alone)
+    for (state, history), (other, others) in zip(alone, together, strict=True):
+        assert history.widths == others.widths
+        np.testing.assert_allclose(state.phi[0], other.phi[0], atol=1e-9)

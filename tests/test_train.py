@@ -217,6 +217,18 @@ def test_an_epoch_visits_every_row_once(shuffle):
         assert a.loss[0] == pytest.approx(b.loss[0], rel=0.2)
 
 
+def test_the_default_dtype_does_not_reach_a_fit():
+    """The step count of Adam is a tensor: in bfloat16, 257 would be 256."""
+    runs = table(schedule=Schedule(n_epochs=60, batch_size=8))
+    expected, _ = fit_rows([0, 1], runs)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        found, _ = fit_rows([0, 1], runs)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_same(expected, found, [0, 1], rtol=0)
+
+
 def test_nothing_global_changes():
     before = (
         torch.get_num_threads(),

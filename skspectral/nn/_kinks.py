@@ -36,7 +36,10 @@ class Bound:
         self.share, self.outputs = share, outputs
         self.bias, self.rest = layers[0].bias, layers[1:]
         variance = share @ (outputs - share @ outputs).square().sum(1)
-        self.limit = max(tolerance, ROUNDING) * float(variance)
+        # Of outputs that do not vary, the last digits may.
+        last_digits = (8 * torch.finfo(outputs.dtype).eps) ** 2
+        size = share @ outputs.square().sum(1)
+        self.limit = float(max(tolerance, ROUNDING) * variance + last_digits * size)
 
     def holds(self, emitted: Tensor) -> bool:
         """For what arrives at the next layer, without its bias: (n, m)."""

@@ -295,3 +295,14 @@ def test_a_batch_and_a_difference_do_not_fold():
         fold_nodes(SpectralMLP((5, 6, 2), batch_shape=(2,)), torch.zeros(3, 5))
     with pytest.raises(ValueError, match="got gate='both'"):
         fold_nodes(SpectralMLP((5, 6, 2), gate="both"), torch.zeros(3, 5))
+
+
+def test_a_network_that_is_constant_on_the_rows(generator):
+    """What varies of its outputs is rounding, and must not be carried."""
+    shift = torch.tensor([-9.0, -8.0, 9.0])
+    rows = torch.cat([normal(generator, 2, 2), torch.zeros(1, 2)])
+    out = normal(generator, 1, 3)
+    network = plain((rows, shift), (out, torch.tensor([0.1])))
+    x = normal(generator, 50, 2)
+    folded = fold_nodes(network, x)
+    torch.testing.assert_close(folded(x), network(x))
