@@ -27,6 +27,8 @@ class RelevanceDisplay:
         node is.
     relevance_name : str, default="R"
         For the axis.
+    core_formed : bool, default=True
+        False is said in the legend: some nodes of the core are nearly dead.
 
     Attributes
     ----------
@@ -62,11 +64,14 @@ class RelevanceDisplay:
     5
     """
 
-    def __init__(self, *, relevances, core_masks, cuts, relevance_name="R"):
+    def __init__(
+        self, *, relevances, core_masks, cuts, relevance_name="R", core_formed=True
+    ):
         self.relevances = relevances
         self.core_masks = core_masks
         self.cuts = cuts
         self.relevance_name = relevance_name
+        self.core_formed = core_formed
 
     @classmethod
     def from_estimator(
@@ -120,7 +125,11 @@ class RelevanceDisplay:
         cuts = [_cut(r, mask, threshold) for r, mask in zip(values, masks, strict=True)]
         name = "R" if relevance == "R" else "path relevance"
         return cls(
-            relevances=values, core_masks=masks, cuts=cuts, relevance_name=name
+            relevances=values,
+            core_masks=masks,
+            cuts=cuts,
+            relevance_name=name,
+            core_formed=not core.forming,
         ).plot(ax, log=log)
 
     def plot(self, ax=None, *, log=True, core_kw=None, rest_kw=None):
@@ -156,12 +165,14 @@ class RelevanceDisplay:
             share = r / top if top > 0 else np.zeros_like(r)
             if log:
                 share = share.clip(GAP_FLOOR * 0.9, 0.99)  # inside their bins
-            kinds = (("core", mask, BLUE, core_kw), ("others", ~mask, GREY, rest_kw))
+            core = "core" if self.core_formed else "core, still forming"
+            kinds = ((core, mask, BLUE, core_kw), ("others", ~mask, GREY, rest_kw))
             bars = []
             for name, chosen, colour, kw in kinds:
                 number = int(chosen.sum())
                 style = {"color": colour, "edgecolor": "white", "linewidth": 0.6}
-                style["label"] = f"{name}: {number} node{'s' * (number != 1)}"
+                if number:
+                    style["label"] = f"{name}: {number} node{'s' * (number != 1)}"
                 # The others stand on the core, where a bin has both.
                 below = np.histogram(share[mask], bins)[0] if bars else 0
                 style = {"bottom": below, **style, **(kw or {})}

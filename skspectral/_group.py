@@ -172,6 +172,7 @@ class Group:
             watched = validation if schedule.watch else losses
         ended: dict[int, str] = {}
         improved, restore = [], []
+        free = epoch < schedule.warmup  # the objective is then not what falls
         for k, loss, seen in zip(crew.members, losses, watched, strict=True):
             history, stopping = self.histories[k], self.stopping[k]
             history.loss.append(loss)
@@ -181,8 +182,9 @@ class Group:
             elif stopping.anneal is not None:
                 if epoch + 1 >= sum(stopping.anneal):
                     ended[k] = "patience"
-            elif schedule.patience is not None and epoch >= schedule.warmup:
+            elif schedule.patience is not None and (self.restores or not free):
                 better = stopping.watch(epoch, seen, schedule.tol)
+                stopping.since *= not free
                 enough = stopping.since >= schedule.patience
                 left = schedule.n_epochs - epoch - 1
                 if enough and (schedule.decay == "constant" or left == 0):

@@ -89,8 +89,8 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     n_iter_warmup : int or "auto", default="auto"
         Epochs without penalty at the start of a fit: nodes learn before they are
         weighed, else some die that would have been useful. ``"auto"`` is a tenth of
-        the epochs, 20 at most. `tol` and `early_stopping` look at the epochs after
-        these. Where a fit goes on with a fitted network there are none.
+        the epochs, 20 at most. `n_iter_no_change` counts the epochs after these. Where
+        a fit goes on with a fitted network there are none.
     shuffle : bool, default=True
         Whether to permute the rows before each epoch.
     warm_start : bool, default=False

@@ -53,8 +53,8 @@ class Schedule:
         restored, and, if the schedule decays, the rate falls from where it was to zero
         before the run ends.
     warmup : int
-        Epochs, from the first, without penalty, in which nothing is watched and no
-        node leaves.
+        Epochs, from the first, without penalty. In these no node leaves, patience is
+        not lost, and of what is watched only validation losses count.
     watch : bool
         Whether `patience` is about the validation rows, where there are any. If not,
         their losses are only noted.

@@ -129,6 +129,25 @@ def test_no_bar_of_layers_of_unlike_width_is_cut_off(widths, given):
     draws(display.figure_)
 
 
+def test_a_core_that_has_not_formed_is_told():
+    rows, y, _ = make_teacher_student(1000, n_teacher_nodes=5, random_state=0)
+    model = SpectralMLPRegressor(hidden_layer_sizes=60, max_iter=30, random_state=0)
+    model.fit(rows, y)
+    assert not model.core_formed_
+    display = RelevanceDisplay.from_estimator(model)
+    label = texts(display.axes_[0])[0]
+    assert label == f"core, still forming: {model.core_sizes_[0]} nodes"
+    by_number = RelevanceDisplay.from_estimator(model, threshold=0.05)
+    assert texts(by_number.axes_[0])[0].startswith("core: ")
+
+
+def test_where_all_nodes_are_the_core_there_are_no_others():
+    display = RelevanceDisplay(
+        relevances=[np.ones(3)], core_masks=[np.ones(3, dtype=bool)], cuts=[None]
+    ).plot()
+    assert texts(display.axes_[0]) == ["core: 3 nodes"]
+
+
 def test_a_layer_without_relevance_is_drawn():
     display = RelevanceDisplay(
         relevances=[np.zeros(3)], core_masks=[np.arange(3) < 1], cuts=[None]
