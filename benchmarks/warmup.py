@@ -18,7 +18,7 @@ from skspectral import SpectralMLPRegressor
 from skspectral._base import fit_together
 
 N_ROWS, N_SEEDS, WIDTH = 3000, 8, 128
-WARMUPS = (0, 10, "auto", 40)
+WARMUPS = (0, 10, 20, 40)
 
 
 def split(name):

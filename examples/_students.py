@@ -57,7 +57,6 @@ def make_plans(kind, X, y, *, h, layers, seeds, shorten=1):
         model = SpectralMLPRegressor(
             hidden_layer_sizes=(h,) if layers == 1 else (h, SECOND),
             parametrization="spectral" if kind == "spectral (ours)" else "dense",
-            n_iter_warmup=0,
             random_state=seed,
         )
         plan = model._plan(*model._read(X, y), known=known)

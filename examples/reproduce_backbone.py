@@ -182,7 +182,6 @@ def one_head(name, kind, h, seed, n_rows, alphas, max_iter):
         hidden_layer_sizes=h,
         parametrization=kind,
         max_iter=max_iter,
-        n_iter_warmup=0,
         random_state=seed,
     )
     return fit_and_cut(head, X[rows], y[rows], X_test, y_test, alphas, seed)

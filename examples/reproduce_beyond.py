@@ -78,7 +78,7 @@ def estimator_of(parts, h, seed):
         learning_rate="linear" if "decay" in parts else "constant",
         tol=0,
         n_iter_no_change=10**6,
-        n_iter_warmup="auto" if "warmup" in parts else 0,
+        n_iter_warmup=20 if "warmup" in parts else 0,
         random_state=seed,
     )
 

@@ -46,7 +46,6 @@ def plan_of(kind, X, y, h, seed, max_iter):
         hidden_layer_sizes=h,
         parametrization=parametrization,
         max_iter=max_iter,
-        n_iter_warmup=0,
         random_state=seed,
     )
     plan = model._plan(*model._read(X, y))

@@ -64,7 +64,6 @@ def gaussian(task, kind, seed, n_rows, peers):
         hidden_layer_sizes=KINDS[kind],
         gate="in",
         alpha=1e-3,
-        n_iter_warmup=0,
         random_state=seed,
         device="cpu",
     )
@@ -154,7 +153,6 @@ def digits_apart(seed, alpha, epochs, peers):
         alpha=alpha,
         standardize=False,
         max_iter=epochs,
-        n_iter_warmup=0,
         random_state=seed,
         device="cpu",
     )

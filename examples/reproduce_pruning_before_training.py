@@ -82,7 +82,6 @@ def plan_of(rows, epochs, alpha, seed, width=WIDTH, **how):
         batch_size=250,
         learning_rate_init=2e-3,
         max_iter=epochs,
-        n_iter_warmup=0,
         random_state=seed,
         device="cpu",
         **how,

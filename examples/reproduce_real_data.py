@@ -84,7 +84,6 @@ def one_network(name, kind, h, seed, n_rows, alphas, max_iter):
         # Pixels share one scale already; a column scale would blow up rare ones.
         standardize=name not in IMAGES,
         max_iter=max_iter,
-        n_iter_warmup=0,
         random_state=seed,
     )
     return fit_and_cut(model, *load(name, seed, n_rows), alphas, seed)

@@ -172,11 +172,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if self.n_iter_no_change != "auto":
             patience = int(self.n_iter_no_change)
         stops = self.early_stopping or self.learning_rate == "constant"
-        warmup = min(n_epochs // 10, 20)
-        if self.n_iter_warmup != "auto":
-            warmup = int(self.n_iter_warmup)
-        if self._continues():  # with nodes that have learned
-            warmup = 0
+        # Nodes of a fitted network have learned.
+        warmup = 0 if self._continues() else int(self.n_iter_warmup)
         return Schedule(
             n_epochs=n_epochs,
             batch_size=batch_size,
@@ -305,10 +302,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             self._warn(history, plan.schedule.n_epochs)
 
     def _resolve_alpha(self, n_rows: int) -> None:
-        # Squared error is twice a negative log-likelihood: the same prior on the
-        # weights, of variance 1/2, is 1/n beside cross-entropy and 2/n beside it. Below
-        # 1e-4 noisy tables are overfitted; above 1e-2 no node is worth its price.
-        auto = min(max((2.0 if self._regression else 1.0) / n_rows, 1e-4), 1e-2)
+        # Chosen on tables: weaker ones overfit those with noise, below 1e-4 large ones
+        # as well; above 1e-2 no node is worth its price.
+        auto = min(max(2.0 / n_rows, 1e-4), 1e-2)
         self.alpha_ = auto if self.alpha == "auto" else float(self.alpha)
         self._n_rows = n_rows
 

@@ -48,7 +48,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     alpha : float or "auto", default="auto"
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
-        smaller core. ``"auto"`` is 1 divided by the number of rows, but from 1e-4
+        smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
         to 1e-2; the value in use is `alpha_`.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
@@ -90,11 +90,11 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
     n_iter_no_change : int or "auto", default="auto"
         Epochs without improvement that end the fit. ``"auto"`` is a twentieth of the
         epochs, ten at least.
-    n_iter_warmup : int or "auto", default="auto"
+    n_iter_warmup : int, default=0
         Epochs without penalty at the start of a fit: nodes learn before they are
-        weighed, else some die that would have been useful. ``"auto"`` is a tenth of
-        the epochs, 20 at most. `n_iter_no_change` counts the epochs after these. Where
-        a fit goes on with a fitted network there are none.
+        weighed. Try 20 where the score depends on the seed, or `alpha` is strong.
+        `n_iter_no_change` counts the epochs after these. Where a fit goes on with a
+        fitted network there are none.
     shuffle : bool, default=True
         Whether to permute the rows before each epoch.
     warm_start : bool, default=False
@@ -230,7 +230,7 @@ class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change="auto",
-        n_iter_warmup="auto",
+        n_iter_warmup=0,
         shuffle=True,
         warm_start=False,
         random_state=None,

@@ -119,9 +119,7 @@ RULES: dict[str, Rule] = {
         "It is the share of the rows that early stopping watches.",
     ),
     "n_iter_no_change": _count("It counts epochs.", auto=True),
-    "n_iter_warmup": _count(
-        "It counts epochs without penalty; 0 is none.", auto=True, least=0
-    ),
+    "n_iter_warmup": _count("It counts epochs without penalty; 0 is none.", least=0),
     "shuffle": _flag(),
     "warm_start": _flag(),
     "dtype": _one_of("float32", "float64"),

@@ -86,11 +86,11 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
     n_iter_no_change : int or "auto", default="auto"
         Epochs without improvement that end the fit. ``"auto"`` is a twentieth of the
         epochs, ten at least.
-    n_iter_warmup : int or "auto", default="auto"
+    n_iter_warmup : int, default=0
         Epochs without penalty at the start of a fit: nodes learn before they are
-        weighed, else some die that would have been useful. ``"auto"`` is a tenth of
-        the epochs, 20 at most. `n_iter_no_change` counts the epochs after these. Where
-        a fit goes on with a fitted network there are none.
+        weighed. Try 20 where the score depends on the seed, or `alpha` is strong.
+        `n_iter_no_change` counts the epochs after these. Where a fit goes on with a
+        fitted network there are none.
     shuffle : bool, default=True
         Whether to permute the rows before each epoch.
     warm_start : bool, default=False
@@ -221,7 +221,7 @@ class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change="auto",
-        n_iter_warmup="auto",
+        n_iter_warmup=0,
         shuffle=True,
         warm_start=False,
         random_state=None,

@@ -435,7 +435,7 @@ def test_max_loss_is_what_brute_force_finds(kind, widths, rule, max_loss, releva
 def test_living_nodes_survive_where_the_folds_needed_fewer():
     rows, y = make_friedman1(300, noise=0.5, random_state=0)
     estimator = SpectralMLPRegressor(
-        hidden_layer_sizes=40, random_state=0, max_iter=200, n_iter_warmup=0
+        hidden_layer_sizes=40, random_state=0, max_iter=200
     )
     pruner = SpectralPruner(estimator, max_loss=0.01, cv=2).fit(rows, y)
     chosen = pruner.cut_results_["chosen"]
