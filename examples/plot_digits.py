@@ -74,10 +74,10 @@ plt.show()
 # %%
 # What was seen
 # -------------
-# About a dozen of 256 nodes are alive, little more than there are digits; they respond
-# to pieces of strokes, and each speaks for some digits and against others. The removed
-# nodes are blank: their weights are zero or too small to matter, and so the smaller
-# network predicts the same digits with a twentieth of the numbers.
+# About as many nodes are alive as there are digits, of 256; they respond to pieces of
+# strokes, and each speaks for some digits and against others. The removed nodes are
+# blank: their weights are zero or too small to matter, and so the smaller network
+# predicts the same digits with a twenty-fifth of the numbers.
 #
 # **Where it fails.** The images are no more than linear filters of one network: with
 # another seed they differ, as the same function can be written in other nodes. The cut
