@@ -113,7 +113,7 @@ def all_cases(scale, names):
         found += cases(
             name,
             widths if full else widths[:3:2],
-            (0, 1, 2) if full and not pictures else (0, 1),
+            (0,) if not full else (0, 1) if pictures else (0, 1, 2),
             n_rows=100_000 if full else 10_000,
             # "auto" would be 300 epochs of 10,000 rows, some hours a network.
             max_iter=60 if pictures else "auto",
