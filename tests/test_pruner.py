@@ -393,7 +393,8 @@ def by_brute_force(estimator, rows, y, folds, max_loss, rule, relevance):
         score(f, widths, train) - score(f, on_folds, train)
         for f, (train, _) in zip(fits, folds)
     ]
-    least = score(whole, widths, all_rows) - max(mean[-1] - lowest, np.mean(lost))
+    allowed = max(0, mean[-1] - lowest, np.mean(lost))  # never a gain asked for
+    least = score(whole, widths, all_rows) - allowed
     larger = cuts[cuts.index(on_folds) :]
     chosen = next(c for c in larger if score(whole, c, all_rows) >= least - 1e-9)
     return scores, on_folds, chosen
