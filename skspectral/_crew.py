@@ -133,8 +133,8 @@ class Crew:
 
     def penalise(self, whether: bool) -> None:
         """Whether the steps to come have the penalty."""
-        parameters = self.parameters
-        torch.mul(parameters.alphas, 2.0 * whether, out=parameters.decay)
+        parameters, factor = self.parameters, 2.0 if whether else 0.0
+        torch.mul(parameters.alphas, factor, out=parameters.decay)
 
     def epoch(
         self, rates: Sequence[Any] | Tensor, after_step: AfterStep | None

@@ -184,7 +184,8 @@ class Group:
                     ended[k] = "patience"
             elif schedule.patience is not None and (self.restores or not free):
                 better = stopping.watch(epoch, seen, schedule.tol)
-                stopping.since *= not free
+                if free:
+                    stopping.since = 0
                 enough = stopping.since >= schedule.patience
                 left = schedule.n_epochs - epoch - 1
                 if enough and (schedule.decay == "constant" or left == 0):
