@@ -32,7 +32,7 @@ phase, and the penalty is another. The paper's is an L1 on eigenvalues, its stre
 found by a grid search. We show none (alpha = 0), where |lambda| and R differ, and alpha
 = 1e-4, the default of SpectralMLPClassifier for 10,000 rows and more, and 1e-3 on all.
 
-Run ``python examples/reproduce_pruning_before_training.py --scale reduced``.
+Run ``python examples/reproduce_pruning_before_training.py --scale full``.
 """
 
 import dataclasses
