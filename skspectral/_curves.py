@@ -165,7 +165,7 @@ def pruning_curve(
         else:
             values = RELEVANCES[kind](network)[index]
             orders[kind] = values.argsort(descending=True, stable=True).numpy()
-    weighs = weight is not None and (scoring is None or accepts_weight(scorer))
+    weighs = weight is not None and accepts_weight(scoring, scorer)
     kwargs = {"sample_weight": weight} if weighs else {}
     full_score = float(scorer(estimator, X, y, **kwargs))  # reads X and y first
     rows = np.concatenate([np.atleast_2d(order) for order in orders.values()])

@@ -162,7 +162,7 @@ def regularization_path(
     scorer, name = scorer_and_name(estimator, scoring)
     model = clone(estimator).set_params(warm_start=bool(warm_start))
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
-    weighs = kwargs if scoring is None or accepts_weight(scorer) else {}
+    of_score = kwargs if accepts_weight(scoring, scorer) else {}
 
     rows = []
     for alpha in grid if order == "increasing" else grid[::-1]:
@@ -174,7 +174,7 @@ def regularization_path(
             (
                 model.layer_relevances_,
                 model.core_sizes_,
-                scorer(model, X, y, **weighs),
+                scorer(model, X, y, **of_score),
                 None if X_val is None else scorer(model, X_val, y_val),
                 model.loss_,
                 fitted,

@@ -337,7 +337,7 @@ class SpectralPruner(
         parameters = dict(parameters)
         groups = parameters.pop("groups", None)
         weight = parameters.get("sample_weight")
-        weighs = weight is not None and (self.scoring is None or accepts_weight(scorer))
+        weighs = weight is not None and accepts_weight(self.scoring, scorer)
         return Bunch(
             estimator=Bunch(fit=parameters),
             splitter=Bunch(split={"groups": groups}),

@@ -150,7 +150,10 @@ def check_weight(weight, n_rows: int, name: str = "sample_weight"):
     return weight
 
 
-def accepts_weight(scorer) -> bool:
-    """Whether a scorer, or the metric inside it, takes `sample_weight`."""
+def accepts_weight(scoring, scorer) -> bool:
+    """Whether the scorer that `scoring` names takes `sample_weight`.
+
+    None names the estimator's own score, which does; of others the metric inside tells.
+    """
     metric = getattr(scorer, "_score_func", scorer)
-    return "sample_weight" in signature(metric).parameters
+    return scoring is None or "sample_weight" in signature(metric).parameters

@@ -76,7 +76,7 @@ def staying(crew: Crew, member: int, sample: Sample) -> list[Tensor] | None:
         return None
     stay, shrinks = [], False
     # Both: of a node that no row of the sample reaches nothing is seen but its weights.
-    for width, (path, small), (_, leave) in zip(
+    for width, (path, small), leave in zip(
         widths, paths, leaving(step, member, sample), strict=True
     ):
         leave = leave & small
@@ -90,10 +90,10 @@ def staying(crew: Crew, member: int, sample: Sample) -> list[Tensor] | None:
     return stay if shrinks else None
 
 
-def leaving(step: Step, member: int, sample: Sample) -> list[tuple[Tensor, Tensor]]:
-    """What each node sends (see `_look`), and whether it may leave; by hidden layer."""
+def leaving(step: Step, member: int, sample: Sample) -> list[Tensor]:
+    """Which nodes may leave as far as the rows can tell, by hidden layer."""
     return [
-        (share, (share < torch.finfo(share.dtype).eps / 2) & (pull < 1))
+        (share < torch.finfo(share.dtype).eps / 2) & (pull < 1)
         for share, pull in _look(step, member, sample)
     ]
 

@@ -402,7 +402,8 @@ def test_a_node_leaves_if_the_lasso_pushes_harder_than_the_data_pull(factor, lea
     )
     step = Step(Parameters(network, rules), SquaredError)
     sample = Sample(DenseRows(X), y, SquaredError, torch.arange(50), None, 20)
-    ((share, may_leave),) = leaving(step, 0, sample)
+    ((share, _),) = _look(step, 0, sample)
+    (may_leave,) = leaving(step, 0, sample)
     assert share[N_ALIVE] < 1e-20
     assert bool(may_leave[N_ALIVE]) is leave
     assert not may_leave[:N_ALIVE].any()
