@@ -530,3 +530,16 @@ def test_the_nodes_that_leave_are_the_same_in_company(seed):
     for (state, history), (other, others) in zip(alone, together, strict=True):
         assert history.widths == others.widths
         np.testing.assert_allclose(state.phi[0], other.phi[0], atol=1e-9)
+
+
+@pytest.mark.parametrize(("warmup", "first"), [(0, 4), (20, 20)])
+def test_no_node_leaves_in_the_warmup(warmup, first):
+    """48 of 64 nodes are dead from the start; looks come every fourth epoch."""
+    _, plan = make_plan(max_iter=30, n_iter_warmup=warmup)
+    start = plan.start
+    phi, gate = [array.copy() for array in start.phi], start.lambda_out[0].copy()
+    phi[0][16:], phi[1][:, 16:], gate[16:] = 0, 0, 0
+    lambda_out = [gate, start.lambda_out[1]]
+    plan.start = dataclasses.replace(start, phi=phi, lambda_out=lambda_out)
+    ((_, history),) = train_together([plan])
+    assert history.widths[0] == (first, (16,))
