@@ -4,7 +4,7 @@ Starting from the paper's protocol, one of three ingredients of the estimators' 
 is added at a time; starting from all three, one is left out. Further, a schedule of
 alpha is added to all three: one that grows from zero over the first half of the steps,
 one that falls, from three times its value to it, over the first 70% of the steps, and
-the warm-up of the defaults, no penalty in the first epochs.
+a warm-up, no penalty in the first 20 epochs.
 
 What comes after training is measured on every one of these networks: its core as it is,
 with parallel nodes merged, folded (one node per kink, see ``reproduce_signs.py``), and
@@ -48,7 +48,7 @@ VARIANTS = {
     "- rate falls to zero": ("readout", "balanced"),
     "all three, alpha grows": (*THREE, "grows"),
     "all three, alpha falls": (*THREE, "falls"),
-    "all three, warm-up (defaults)": (*THREE, "warmup"),
+    "all three, warm-up": (*THREE, "warmup"),
 }
 
 
