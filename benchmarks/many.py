@@ -21,7 +21,8 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import KFold
 
 from skspectral import SpectralMLPRegressor
-from skspectral._together import runs_at_once, train_together
+from skspectral._estimators.batch_training import train_together
+from skspectral._estimators.fit_plan import runs_at_once
 from skspectral.datasets import make_teacher_student
 
 WIDTHS = (10, 20, 40, 60, 100, 150, 200, 500)

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from skspectral import SpectralMLPRegressor
-from skspectral._objective import SquaredError
-from skspectral._packed import Parameters
-from skspectral._rows import DenseRows
-from skspectral._scaling import standardized_tensor
-from skspectral._shrink import LOOK_EVERY, Sample, leaving
-from skspectral._step import Step
-from skspectral._together import train_together
+from skspectral._columns.statistics import standardized_tensor
+from skspectral._engine.dead_nodes import CHECK_EVERY, ProbeRows, removable_nodes
+from skspectral._engine.flat_parameters import FlatParameters
+from skspectral._engine.forward_backward import ForwardBackward
+from skspectral._engine.losses import SquaredError
+from skspectral._engine.rows import DenseRows
+from skspectral._estimators.batch_training import train_together
 from skspectral.datasets import make_teacher_student
 
 N_ROWS, TEACHER = 10_000, 20
@@ -52,16 +52,18 @@ def who_would_leave(met):
         X = standardized_tensor(data.table.X, data.x, plan.dtype, plan.device)
         y = standardized_tensor(data.table.y, data.y, plan.dtype, plan.device)
         everyone = torch.arange(len(X))
-        sample = Sample(
+        sample = ProbeRows(
             DenseRows(X), y, SquaredError, everyone, None, schedule.batch_size
         )
-        every = round(LOOK_EVERY * schedule.batch_size / len(X))
+        every = round(CHECK_EVERY * schedule.batch_size / len(X))
 
         def on_epoch(epoch):
             if epoch.number % every == every - 1:
                 network = epoch.state().to_network(batch=True)
-                step = Step(Parameters(network, plan.rules), SquaredError)
-                (_, leave), *_ = leaving(step, 0, sample)
+                step = ForwardBackward(
+                    FlatParameters(network, plan.rules), SquaredError
+                )
+                (_, leave), *_ = removable_nodes(step, 0, sample)
                 met.update(leave.nonzero()[:, 0].tolist())
             return False
 

@@ -12,7 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skspectral import SpectralMLPRegressor
-from skspectral._relevance import path_relevance
+from skspectral._core.relevance import path_relevance
 from skspectral.datasets import make_teacher_student
 
 TEACHERS, STUDENTS, SEEDS = (5, 10, 20), (50, 100, 300), (0, 1, 2)

@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder
 from tables import REGRESSION, load
 
 from skspectral import SpectralMLPRegressor
-from skspectral._base import fit_together
+from skspectral._estimators.batch_fits import fit_together
 
 N_ROWS, N_SEEDS, WIDTH = 3000, 8, 128
 WARMUPS = (0, 10, 20, 40)

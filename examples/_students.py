@@ -15,22 +15,20 @@ import torch
 from _reproduction import Results
 
 from skspectral import SpectralMLPRegressor
-from skspectral._adam import Adam
-from skspectral._export import as_torch_module
-from skspectral._fit import Table
-from skspectral._relevance import (
-    cut_relative,
-    cut_widest_gap,
-    hidden_relevance,
-    path_relevance,
-)
-from skspectral._runs import LayerRule, Schedule
-from skspectral._scaling import Columns, neutral
-from skspectral._state import NetworkState
-from skspectral._together import Data, Plan, train_together
+from skspectral._columns.samples import Samples
+from skspectral._columns.statistics import ColumnStatistics, identity_statistics
+from skspectral._core.cuts import cut_relative, cut_widest_gap
+from skspectral._core.relevance import hidden_relevance, path_relevance
+from skspectral._engine.optimizers import Adam
+from skspectral._engine.run_table import LayerRule, Schedule
+from skspectral._estimators.batch_training import train_together
+from skspectral._estimators.export import as_torch_module
+from skspectral._estimators.fit_plan import FitData, FitPlan
+from skspectral._estimators.network_state import NetworkState
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import SpectralMLP, fold_nodes, merge_parallel_nodes, remove_nodes
-from skspectral.nn._mlp import ACTIVATIONS, Standardized
+from skspectral.nn._activations import ACTIVATIONS
+from skspectral.nn._standardized import Standardized
 
 N_ROWS = 10_000  # to learn from, and as many fresh ones to test; the paper's number
 KEPT = Path(__file__).resolve().parent.parent / "out" / "students"
@@ -50,7 +48,12 @@ FOLDED = ("spectral (paper)", "spectral (ours)", "group lasso")  # what has a co
 def make_plans(kind, X, y, *, h, layers, seeds, shorten=1):
     """A plan for each seed. `shorten` divides the epochs, for quick looks."""
     if "paper" in kind or "published" in kind:
-        data = Data(Table(X, y[:, None]), None, neutral(X.shape[1]), neutral(1))
+        data = FitData(
+            Samples(X, y[:, None]),
+            None,
+            identity_statistics(X.shape[1]),
+            identity_statistics(1),
+        )
         return [paper_plan(kind, data, h, layers, seed, shorten) for seed in seeds]
     plans, known = [], {}
     for seed in seeds:
@@ -89,7 +92,7 @@ def paper_plan(kind, data, h, layers, seed, shorten):
     if layers == 2:  # the paper's last layer is frozen at ones
         torch.nn.init.ones_(network.layers[-1].phi)
         rules[-1] = dataclasses.replace(free, phi=False)
-    return Plan(
+    return FitPlan(
         data=data,
         start=NetworkState.from_network(network),
         rules=tuple(rules),
@@ -241,7 +244,7 @@ def refitted(student, X, y):
     """The student trained on without penalty, as ``prune(..., refit=True)`` does."""
     network = student.network.float()
     x, target = (
-        Columns(float(len(X)), mean.numpy(), scale.numpy() ** 2)
+        ColumnStatistics(float(len(X)), mean.numpy(), scale.numpy() ** 2)
         for mean, scale in (
             (student.x_mean, student.x_scale),
             (student.y_mean, student.y_scale),
@@ -250,7 +253,7 @@ def refitted(student, X, y):
     model = SpectralMLPRegressor(hidden_layer_sizes=network.sizes[1:-1], random_state=0)
     plan = model._plan(*model._read(X, y))
     n_epochs = math.ceil(plan.schedule.n_epochs / 4)
-    plan.data = Data(Table(X, y[:, None]), None, x, target)
+    plan.data = FitData(Samples(X, y[:, None]), None, x, target)
     plan.start = NetworkState.from_network(network)
     plan.schedule = dataclasses.replace(plan.schedule, n_epochs=n_epochs)
     plan.rules = tuple(

@@ -31,8 +31,8 @@ from sklearn.datasets import fetch_california_housing
 from sklearn.model_selection import train_test_split
 
 from skspectral import SpectralMLPRegressor
-from skspectral._export import as_torch_module
-from skspectral._together import train_together
+from skspectral._estimators.batch_training import train_together
+from skspectral._estimators.export import as_torch_module
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import SpectralMLP
 

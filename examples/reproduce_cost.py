@@ -19,8 +19,9 @@ from _students import N_ROWS
 from matplotlib import pyplot as plt
 
 from skspectral import SpectralMLPRegressor
-from skspectral._relevance import cut_widest_gap, hidden_relevance
-from skspectral._together import train_together
+from skspectral._core.cuts import cut_widest_gap
+from skspectral._core.relevance import hidden_relevance
+from skspectral._estimators.batch_training import train_together
 from skspectral.datasets import make_teacher_student
 
 EVERY = 5  # epochs

@@ -25,8 +25,8 @@ from matplotlib import pyplot as plt
 from sklearn.linear_model import RidgeClassifier
 
 from skspectral import SpectralMLPClassifier
-from skspectral._state import NetworkState
-from skspectral._together import train_together
+from skspectral._estimators.batch_training import train_together
+from skspectral._estimators.network_state import NetworkState
 
 CLAIM, TRAINED = 0.932, 5194
 WIDE = (2000, 200)

@@ -19,7 +19,7 @@ from _reproduction import (
 from _students import train_students
 from matplotlib import pyplot as plt
 
-from skspectral._relevance import hidden_relevance, path_relevance
+from skspectral._core.relevance import hidden_relevance, path_relevance
 
 KINDS = ("spectral (paper)", "dense (paper)", "spectral (ours)", "dense (ours)")
 H_TEACHER = 20

@@ -37,8 +37,8 @@ from scipy.stats import spearmanr
 from sklearn.inspection import permutation_importance
 
 from skspectral import SpectralMLPClassifier
-from skspectral._runs import LayerRule
-from skspectral._together import train_together
+from skspectral._engine.run_table import LayerRule
+from skspectral._estimators.batch_training import train_together
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from inputs import pairs, shifted, timed

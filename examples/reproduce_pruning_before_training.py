@@ -52,9 +52,10 @@ from _reproduction import (
 from matplotlib import pyplot as plt
 
 from skspectral import SpectralMLPClassifier
-from skspectral._relevance import cut_to_number, hidden_relevance, path_relevance
-from skspectral._state import NetworkState
-from skspectral._together import train_together
+from skspectral._core.cuts import cut_to_number
+from skspectral._core.relevance import hidden_relevance, path_relevance
+from skspectral._estimators.batch_training import train_together
+from skspectral._estimators.network_state import NetworkState
 from skspectral.nn import remove_nodes
 
 WIDTH = 500

@@ -31,7 +31,8 @@ from matplotlib import pyplot as plt
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import ks_2samp
 
-from skspectral._relevance import cut_widest_gap, hidden_relevance
+from skspectral._core.cuts import cut_widest_gap
+from skspectral._core.relevance import hidden_relevance
 
 KINDS = ("spectral (ours)", "dense (ours)", "spectral (paper)", "dense (paper)")
 H, H_TEACHER, N_CUT = 200, 20, 22

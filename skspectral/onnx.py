@@ -6,9 +6,8 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from skspectral._classifier import SpectralMLPClassifier
-from skspectral._pruner import SpectralPruner
-from skspectral._regressor import SpectralMLPRegressor
+from skspectral._estimators import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._selection import SpectralPruner
 
 try:
     from onnx import TensorProto

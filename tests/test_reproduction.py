@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 from torch import nn
 
 from skspectral import SpectralMLPRegressor
-from skspectral._together import train_together
+from skspectral._estimators.batch_training import train_together
 from skspectral.datasets import make_teacher_student
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SpectralLinear"]
+__all__ = ["START", "SpectralLinear", "empty_layer", "in_memory"]
 
 # Values of lambda_in and lambda_out at the start: a gate of one, up to its sign.
 START: dict[str | None, tuple[float, float]] = {

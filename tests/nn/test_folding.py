@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from skspectral.nn import SpectralMLP, fold_nodes, remove_nodes
-from skspectral.nn._folding import fold_and_tell
-from skspectral.nn._signs import best_signs
+from skspectral.nn._fold_nodes import fold_and_tell
+from skspectral.nn._kink_orientation import best_orientation
 
 
 def plain(*weights, bias=True, gate="out"):
@@ -246,7 +246,7 @@ def test_signs_that_cancel_are_found(n, generator):
     vectors = normal(generator, 60, n)
     taken = torch.rand(n, generator=generator) > 0.5
     target = vectors @ taken.double()
-    found = best_signs(vectors.T @ vectors, -vectors.T @ target)
+    found = best_orientation(vectors.T @ vectors, -vectors.T @ target)
     assert torch.equal(found, taken)
 
 
@@ -255,7 +255,7 @@ def test_signs_are_the_best_of_all(generator):
     vectors, target = normal(generator, 3, 11), normal(generator, 3)
     subsets = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 11).double()
     best = (subsets @ vectors.T - target).square().sum(1).argmin()
-    found = best_signs(vectors.T @ vectors, -vectors.T @ target)
+    found = best_orientation(vectors.T @ vectors, -vectors.T @ target)
     assert torch.equal(found.double(), subsets[best])
 
 

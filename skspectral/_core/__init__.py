@@ -1,0 +1,24 @@
+"""Relevance of nodes, and the cuts that find the core."""
+
+from skspectral._core.cuts import (
+    GAP_FLOOR,
+    NO_CORE,
+    RELEVANCES,
+    Core,
+    check_cut,
+    find_core,
+    gap_core,
+)
+from skspectral._core.relevance import hidden_relevance, input_relevance
+
+__all__ = [
+    "GAP_FLOOR",
+    "NO_CORE",
+    "RELEVANCES",
+    "Core",
+    "check_cut",
+    "find_core",
+    "gap_core",
+    "hidden_relevance",
+    "input_relevance",
+]

@@ -1,0 +1,201 @@
+"""Cuts: which hidden nodes of a network are its core."""
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skspectral._core.relevance import hidden_relevance, path_relevance
+from skspectral.nn import SpectralMLP, remove_nodes
+
+__all__ = [
+    "GAP_FLOOR",
+    "NO_CORE",
+    "RELEVANCES",
+    "Core",
+    "check_cut",
+    "cut_relative",
+    "cut_to_number",
+    "cut_widest_gap",
+    "find_core",
+    "gap_core",
+]
+
+
+GAP_FLOOR = 1e-6  # relevance below this share of the largest is all the same: dead
+
+
+GAP_DECADES = 2.0  # a narrower gap separates nothing
+
+
+GAP_BELOW = 0.05  # only nodes below the paper's threshold may be dead [TS23]
+
+
+class Core(NamedTuple):
+    """What a cut found.
+
+    Attributes
+    ----------
+    masks : list of bool Tensor of shape (nodes,), one per hidden layer
+        True for the nodes of the core. Never empty.
+    forming : bool
+        Some nodes lie below the paper's threshold but no gap sets them apart: the fit
+        was stopped before its core had formed. Those without any relevance are dead all
+        the same.
+    vanished : bool
+        In some layer even the largest relevance is zero; one node is kept all the same.
+    """
+
+    masks: list[Tensor]
+    forming: bool = False
+    vanished: bool = False
+
+
+def cut_widest_gap(relevance: list[Tensor]) -> Core:
+    """Core of each layer by the widest gap in its sorted relevance.
+
+    Relevance is divided by the largest of the layer and clipped at 1e-6. Among
+    neighbours (in sorted order) whose lower one is below 0.05, the widest ratio is the
+    cut if it spans two decades or more. If none does, only what was clipped is dead.
+    """
+    masks, forming, vanished = [], False, False
+    for r in relevance:
+        top = r.max()
+        if not top > 0:
+            masks.append(_largest(r, 1))
+            vanished = True
+            continue
+        share = (r / top).clamp_min(GAP_FLOOR).log10()
+        ordered = share.sort(descending=True).values
+        below = ordered[1:] < torch.tensor(GAP_BELOW, dtype=r.dtype).log10()
+        gaps = torch.where(below, ordered[:-1] - ordered[1:], 0.0)
+        widest = int(gaps.argmax()) if len(gaps) else 0
+        if len(gaps) and gaps[widest] >= GAP_DECADES:
+            masks.append(_largest(r, widest + 1))
+        else:
+            masks.append(r > GAP_FLOOR * top)
+            forming |= bool(below.any())
+    return Core(masks, forming, vanished)
+
+
+def cut_relative(relevance: list[Tensor], threshold: float) -> Core:
+    """Core of each layer: nodes with at least `threshold` of its largest relevance."""
+    masks, vanished = [], False
+    for r in relevance:
+        top = r.max()
+        vanished |= not bool(top > 0)
+        masks.append(r >= threshold * top if top > 0 else _largest(r, 1))
+    return Core(masks, vanished=vanished)
+
+
+def cut_to_number(relevance: list[Tensor], n_nodes: tuple[int, ...]) -> Core:
+    """The `n_nodes[l]` most relevant nodes of each layer l."""
+    return Core([_largest(r, n) for r, n in zip(relevance, n_nodes, strict=True)])
+
+
+def _largest(r: Tensor, n: int) -> Tensor:
+    mask = torch.zeros_like(r, dtype=torch.bool)
+    mask[r.argsort(descending=True, stable=True)[:n]] = True
+    return mask
+
+
+RELEVANCES = {"R": hidden_relevance, "path": path_relevance}
+
+
+NO_CORE = (
+    "a core needs a gate of one eigenvalue per node; got gate='both', where "
+    "the gate is a difference. Fit with gate='out' or gate='in'."
+)
+
+
+def check_cut(
+    widths: tuple[int, ...], *, threshold="gap", n_nodes=None, relevance="R"
+) -> None:
+    """Raise for a cut outside its rule, in hidden layers of these widths."""
+    if relevance not in tuple(RELEVANCES):
+        raise ValueError(
+            f"`relevance` must be 'R' or 'path'; got relevance={relevance!r}. 'R' is "
+            "the gated norm of a node, 'path' counts its outgoing weights as well."
+        )
+    by_gap = isinstance(threshold, str) and threshold == "gap"
+    if n_nodes is not None:
+        if not by_gap:
+            raise ValueError(
+                "pass either `threshold` or `n_nodes`; got "
+                f"threshold={threshold!r} and n_nodes={n_nodes!r}. Leave one out."
+            )
+        number_of_nodes(n_nodes, widths)
+    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if not by_gap and not (is_number and 0 <= threshold < 1):
+        raise ValueError(
+            f"`threshold` must be 'gap' or in [0, 1); got threshold={threshold!r}. It "
+            "is a fraction of the largest relevance."
+        )
+
+
+def number_of_nodes(n_nodes, widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Nodes to keep of each hidden layer, by the parameter `n_nodes`."""
+    several = isinstance(n_nodes, (tuple, list, np.ndarray))
+    asked = tuple(n_nodes) if several else (n_nodes,) * len(widths)
+    if len(asked) != len(widths) or not all(map(_fits, asked, widths)):
+        raise ValueError(
+            "`n_nodes` must be an integer or one per hidden layer, each from 1 to the "
+            f"width of the layer, {widths}; got n_nodes={n_nodes!r}. Ask for as many "
+            "nodes as there are, or fewer; a float in (0, 1] asks for a fraction."
+        )
+    return tuple(
+        int(n) if isinstance(n, Integral) else max(1, round(float(n) * width))
+        for n, width in zip(asked, widths, strict=True)
+    )
+
+
+def _fits(n, width: int) -> bool:
+    if isinstance(n, Integral):
+        return not isinstance(n, bool) and 1 <= int(n) <= width
+    return isinstance(n, Real) and 0 < float(n) <= 1
+
+
+def gap_core(network: SpectralMLP, *, relevance="R", is_core=False) -> Core:
+    """Core by the widest gap, or of a network that was cut to its core already.
+
+    What a node of a later layer hears from nodes that are cut is no relevance: so the
+    rest is looked at again, and what then has none is not in the core either.
+    """
+    relevance_of = RELEVANCES[relevance]
+    values = relevance_of(network)
+    core = cut_relative(values, GAP_FLOOR) if is_core else cut_widest_gap(values)
+    masks = [mask.clone() for mask in core.masks]
+    while len(masks) > 1:
+        rest = relevance_of(remove_nodes(network, masks))
+        alive = cut_relative(rest, GAP_FLOOR).masks
+        if all(mask.all() for mask in alive):
+            break
+        for mask, still in zip(masks, alive, strict=True):
+            mask[mask.nonzero()[~still, 0]] = False
+    return core._replace(masks=masks)
+
+
+def find_core(
+    network: SpectralMLP, *, threshold="gap", n_nodes=None, relevance="R", is_core=False
+) -> Core:
+    """Nodes to keep, by the parameters of ``prune``.
+
+    `is_core` tells that the network was cut to its core already.
+
+    Raises
+    ------
+    ValueError
+        For a cut outside its rule, or a gate that defines no core.
+    """
+    widths = network.sizes[1:-1]
+    check_cut(widths, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
+    if any(layer.gate == "both" for layer in network.layers):
+        raise ValueError(NO_CORE)
+    if n_nodes is None and isinstance(threshold, str):
+        return gap_core(network, relevance=relevance, is_core=is_core)
+    values = RELEVANCES[relevance](network)
+    if n_nodes is not None:
+        return cut_to_number(values, number_of_nodes(n_nodes, widths))
+    return cut_relative(values, float(threshold))

@@ -1,0 +1,28 @@
+"""Trains K networks of one shape at once; tensors only."""
+
+from skspectral._engine.history import Epoch, History
+from skspectral._engine.losses import LOSSES
+from skspectral._engine.network_batch import AfterStep
+from skspectral._engine.optimizers import Adam
+from skspectral._engine.rows import DenseRows, Rows, SparseRows, StackedRows
+from skspectral._engine.run_table import LayerRule, RunTable, Schedule, layer_rules
+from skspectral._engine.training_data import TrainingData
+from skspectral._engine.training_loop import train
+
+__all__ = [
+    "LOSSES",
+    "Adam",
+    "AfterStep",
+    "DenseRows",
+    "Epoch",
+    "History",
+    "LayerRule",
+    "Rows",
+    "RunTable",
+    "Schedule",
+    "SparseRows",
+    "StackedRows",
+    "TrainingData",
+    "layer_rules",
+    "train",
+]

@@ -1,0 +1,473 @@
+"""How both estimators fit: read the rows, plan, train, name the results, warn."""
+
+import contextlib
+import dataclasses
+import itertools
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from skspectral._columns import ColumnStatistics, fit_statistics, split_validation_rows
+from skspectral._engine import Adam, History, Schedule
+from skspectral._estimators.auto import auto_batch_size, auto_max_iter, choose_device
+from skspectral._estimators.batch_training import train_together
+from skspectral._estimators.callbacks import (
+    BOOKKEEPING,
+    CallbackSupportMixin,
+    epoch_callbacks,
+    epoch_printer,
+    with_callbacks,
+)
+from skspectral._estimators.fit_plan import FitData, FitPlan
+from skspectral._estimators.fitted import FittedSpectralMLP
+from skspectral._estimators.network_start import start_network
+from skspectral._estimators.network_state import DTYPES, NetworkState, restandardize
+from skspectral._estimators.parameters import check_parameters, hidden_sizes
+from skspectral._estimators.validation import (
+    validate_training_rows,
+    validate_validation_rows,
+)
+
+__all__ = ["BaseSpectralMLP"]
+
+CONTINUES = "warm_start, partial_fit and refit go on with the fitted network"
+START_ANEW = "Clone the estimator to start anew."
+
+
+class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
+    """Shared mechanics; see the two public classes for the parameters.
+
+    A subclass says what its targets are: ``_encode_targets(y, reset)``, and names its
+    outputs; ``_regression`` tells whether targets are scaled. A fit is three steps,
+    which a search takes for many fits at once: ``_read`` the rows, ``_plan`` the
+    training, ``_finish`` with its results.
+    """
+
+    _regression: bool
+
+    @with_callbacks
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Sparse rows are made dense minibatch by minibatch.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets; classes for the classifier, or an indicator matrix of labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0. A row of weight 0 is a row that is not there.
+        X_val, y_val : array-like, default=None
+            Rows to watch: `validation_loss_curve_` is computed on them, and
+            `early_stopping` uses them instead of a part of X.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the rows to watch.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a parameter or data outside its rule, or a loss that became non-finite.
+            The estimator is then what it was before the call.
+        """
+        with self._all_or_nothing():
+            check_parameters(self)
+            reset = not self._continues()
+            validation = (X_val, y_val, sample_weight_val)
+            tables = self._read(X, y, sample_weight, *validation, reset=reset)
+            plan = self._plan(*tables)
+            tell_end = self._start_callbacks(plan, X, y, sample_weight)
+            ((state, history),) = train_together([plan])
+            self._finish(plan, state, history)
+            vars(self).pop("_partial", None)  # of another training
+            tell_end()
+        return self
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self):
+        """An error leaves the estimator as it was before."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            # What callbacks keep here they clear themselves.
+            before |= {k: v for k, v in vars(self).items() if k.startswith(BOOKKEEPING)}
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _continues(self) -> bool:
+        return self.warm_start and self.__sklearn_is_fitted__()
+
+    def _read(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        *,
+        reset=True,
+    ):
+        """Checked rows to learn from, and rows to watch or None."""
+        table = validate_training_rows(self, X, y, sample_weight, reset=reset)
+        return table, validate_validation_rows(self, X_val, y_val, sample_weight_val)
+
+    def _plan(self, table, watched=None, *, known: dict | None = None) -> FitPlan:
+        """Decide all of a fit.
+
+        `known` keeps the data of plans on the same rows, so that they can share them.
+        """
+        seed, split_seed = self._draw_seeds()
+        splits = self.early_stopping and watched is None
+        key = (self.standardize, splits and (self.validation_fraction, split_seed))
+        data = None if known is None else known.get(key)
+        if data is None:
+            if splits:
+                table, watched = split_validation_rows(
+                    table,
+                    self.validation_fraction,
+                    classes=self._strata(table.y),
+                    seed=split_seed,
+                )
+            x_and_y = fit_statistics(
+                table, self.standardize, regression=self._regression
+            )
+            data = FitData(table, watched, *x_and_y)
+            if known is not None:
+                known[key] = data
+        self._resolve_alpha(len(data.table.y))
+        state = None
+        if self._continues():
+            self._check_same_shape(data.table)
+            state, x, y = self._carry_over(data.x, data.y)
+            data = dataclasses.replace(data, x=x, y=y)
+        return self._plan_training(data, self._schedule(len(data.table.y)), seed, state)
+
+    def _draw_seeds(self) -> tuple[int, int]:
+        """Seeds of the network and of the split."""
+        rng = check_random_state(self.random_state)
+        first, second = rng.randint(np.iinfo(np.int32).max, size=2)
+        return int(first), int(second)
+
+    def _schedule(self, n_rows: int) -> Schedule:
+        batch_size = self._batch_size(n_rows)
+        n_epochs = auto_max_iter(n_rows, batch_size)
+        if self.max_iter != "auto":
+            n_epochs = int(self.max_iter)
+        patience = max(10, n_epochs // 20)
+        if self.n_iter_no_change != "auto":
+            patience = int(self.n_iter_no_change)
+        stops = self.early_stopping or self.learning_rate == "constant"
+        # Nodes of a fitted network have learned.
+        warmup = 0 if self._continues() else int(self.n_iter_warmup)
+        return Schedule(
+            n_epochs=n_epochs,
+            batch_size=batch_size,
+            decay=self.learning_rate,
+            shuffle=self.shuffle,
+            tol=float(self.tol),
+            patience=patience if stops else None,
+            warmup=warmup,
+            watch=self.early_stopping,
+        )
+
+    def _plan_training(
+        self,
+        data: FitData,
+        schedule: Schedule,
+        seed: int,
+        state: NetworkState | None,
+        *,
+        alpha: float | None = None,
+        optimizer: dict[str, Any] | None = None,
+    ) -> FitPlan:
+        """Plan on given data, from a given network or a fresh start."""
+        sizes = (
+            data.table.X.shape[1],
+            *hidden_sizes(self.hidden_layer_sizes),
+            self._n_network_outputs(data.table),
+        )
+        rules = self._rules(len(sizes) - 1, alpha)
+        generator = torch.Generator().manual_seed(seed)
+        dtype = DTYPES[self.dtype]
+        if state is None:
+            network = start_network(
+                sizes,
+                rules,
+                activation=self.activation,
+                generator=generator,
+                dtype=dtype,
+            )
+            state = NetworkState.from_network(network, run=0)
+        device = choose_device(
+            self.device,
+            work=schedule.batch_size * sum(a * b for a, b in itertools.pairwise(sizes)),
+        )
+        adam = None
+        if optimizer is not None:
+            adam = Adam(torch.tensor(optimizer["mean"]))
+            adam.mean.copy_(adam.parameters)
+            adam.square.copy_(torch.tensor(optimizer["square"]))
+            adam.t = optimizer["t"]
+        plan = FitPlan(
+            data=data,
+            start=state,
+            rules=rules,
+            schedule=schedule,
+            loss=self._loss_name(),
+            learning_rate=float(self.learning_rate_init),
+            seed=seed,
+            generator=generator,
+            dtype=dtype,
+            device=device,
+            optimizer=adam,
+        )
+        if self.verbose:
+            plan.on_epoch = epoch_printer(schedule.n_epochs, self.verbose)
+        return plan
+
+    def _start_callbacks(self, plan: FitPlan, X, y, sample_weight):
+        """Begin a task for callbacks, if there are any; returns what ends it."""
+        context = self._init_callback_context(max_subtasks=plan.schedule.n_epochs)
+        if not getattr(self, "_skl_callbacks", None):
+            return lambda: None
+        weight = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": weight}
+        context.call_on_fit_task_begin(estimator=self, **data)
+        follow = epoch_callbacks(
+            context,
+            self,
+            lambda epoch: self._results(plan, epoch.state(), epoch.history),
+            **data,
+        )
+        lines = plan.on_epoch
+        plan.on_epoch = (
+            follow if lines is None else lambda epoch: lines(epoch) or follow(epoch)
+        )
+        return lambda: context.call_on_fit_task_end(
+            estimator=self, reconstruction_attributes=dict, **data
+        )
+
+    def _results(self, plan: FitPlan, state: NetworkState, history: History) -> dict:
+        """Fitted attributes, from a trained network."""
+        results = {
+            "_network_state": state,
+            "_is_core": False,
+            "_x_columns": plan.data.x,
+            "_y_columns": plan.data.y,
+            "n_iter_": len(history.loss),
+            "loss_curve_": list(history.loss),
+            "loss_": history.loss[-1] if history.loss else None,
+            "best_epoch_": history.best_epoch,
+            "n_layers_": len(state.phi) + 1,
+            "n_outputs_": self._n_network_outputs(plan.data.table),
+            "_trained_rules": plan.rules,
+            "device_": str(plan.device),
+        }
+        if history.validation_loss:
+            results["validation_loss_curve_"] = list(history.validation_loss)
+        return results
+
+    def _finish(self, plan, state, history, *, warn=True):
+        """Name the results of a training, or raise for its failure."""
+        if history.ended == "diverged":
+            name, losses = "loss", history.loss
+            if np.isfinite(losses[-1]):
+                name, losses = "validation loss", history.validation_loss
+            raise ValueError(
+                f"the {name} must stay finite; it became {losses[-1]} in epoch "
+                f"{len(losses)} with learning_rate_init={self.learning_rate_init}. "
+                f"Lower it or alpha ({self.alpha_:.3g}), or look for extreme values in "
+                "X and y."
+            )
+        if history.ended == "interrupted" and not history.loss:
+            raise KeyboardInterrupt
+        vars(self).pop("validation_loss_curve_", None)
+        vars(self).update(self._results(plan, state, history))
+        if warn:
+            self._warn(history, plan.schedule.n_epochs)
+
+    def _resolve_alpha(self, n_rows: int) -> None:
+        # Chosen on tables: weaker ones overfit those with noise, below 1e-4 large ones
+        # as well; above 1e-2 no node is worth its price.
+        auto = min(max(2.0 / n_rows, 1e-4), 1e-2)
+        self.alpha_ = auto if self.alpha == "auto" else float(self.alpha)
+        self._n_rows = n_rows
+
+    def _batch_size(self, n_rows: int) -> int:
+        if self.batch_size == "auto":
+            return auto_batch_size(n_rows)
+        return min(int(self.batch_size), n_rows)
+
+    def _warn(self, history: History, n_epochs: int) -> None:
+        """Warn of what a user should know about the fit."""
+        if history.ended == "callback":
+            return  # whoever stopped it knows
+        if history.ended == "interrupted":
+            warnings.warn(
+                f"fit was interrupted; the network is that of epoch {self.n_iter_} of "
+                f"{n_epochs}.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+            return
+        if len(self._network_state.phi) < 2 or self.gate == "both":
+            return
+        core = self._core()
+        if core.vanished:
+            warnings.warn(
+                "the relevance of every node of a hidden layer vanished: the targets "
+                "need no hidden node, or alpha is too large. One node is kept.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
+        gated = self.parametrization == "spectral" and self.trainable == "all"
+        if core.forming and gated and penalised > 0:
+            longer = "Raise max_iter"
+            if self.n_iter_ < n_epochs:
+                longer = "It was stopped early: lower tol, or raise n_iter_no_change"
+            # No number in it: warnings that differ are all shown, one a candidate.
+            warnings.warn(
+                "the core is still forming: no gap sets the dying nodes apart from the "
+                f"living, so that the core counts both. {longer} or alpha; or cut with "
+                "prune(threshold=0.05).",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Update the network with one pass over a chunk of rows.
+
+        The rate is constant at `learning_rate_init`. Column statistics are merged over
+        the chunks and the first and last layers re-expressed, so that the function does
+        not jump when they change (a network without intercepts keeps the statistics of
+        its first chunk). Adam's state goes on from chunk to chunk. The penalty is there
+        from the first chunk on. `n_iter_` counts chunks.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _partial_fit(self, X, y, sample_weight):
+        first = not self.__sklearn_is_fitted__()
+        with self._all_or_nothing():
+            check_parameters(self)
+            if self.early_stopping:
+                raise ValueError(
+                    "partial_fit makes one pass and never stops early; got "
+                    "early_stopping=True. Turn it off."
+                )
+            table = validate_training_rows(
+                self, X, y, sample_weight, reset=first, first=first
+            )
+            self._partial_fit_table(table, first)
+        return self
+
+    def _partial_fit_table(self, table, first):
+        n_rows = len(table.y)
+        seed = int(
+            check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        )
+        self._resolve_alpha(n_rows + (0 if first else self._n_rows))
+        x_and_y = fit_statistics(table, self.standardize, regression=self._regression)
+        data = FitData(table, None, *x_and_y)
+        state, kept, losses = None, {}, []
+        if not first:
+            self._check_same_shape(table)
+            state, x, y = self._carry_over(data.x, data.y, merge=True)
+            data = dataclasses.replace(data, x=x, y=y)
+            kept = getattr(self, "_partial", {})
+            losses = list(self.loss_curve_)
+        schedule = Schedule(
+            n_epochs=1,
+            batch_size=self._batch_size(n_rows),
+            decay="constant",
+            shuffle=self.shuffle,
+        )
+        same = kept.get("trainable") == self.trainable  # else moments of other numbers
+        optimizer = kept.get("optimizer") if same else None
+        plan = self._plan_training(data, schedule, seed, state, optimizer=optimizer)
+        if kept:
+            plan.generator.set_state(torch.tensor(kept["generator"]))
+        ((state, history),) = train_together([plan])
+        self._finish(plan, state, history, warn=False)
+        adam = history.optimizer
+        assert adam is not None
+        self._partial = {
+            "trainable": self.trainable,
+            "generator": plan.generator.get_state().numpy(),
+            "optimizer": {
+                "mean": adam.mean.cpu().numpy(),
+                "square": adam.square.cpu().numpy(),
+                "t": adam.t,
+            },
+        }
+        self.loss_curve_ = losses + self.loss_curve_
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _carry_over(
+        self, x: ColumnStatistics, y: ColumnStatistics, *, merge: bool = False
+    ):
+        """The fitted network under the statistics of new rows."""
+        x_old, y_old = self._x_columns, self._y_columns
+        if merge:
+            x, y = x_old.merge(x), y_old.merge(y)
+        state = self._state()
+        if state.bias[0] is None:
+            x = x_old
+        if state.bias[-1] is None:
+            y = y_old
+        return restandardize(state, (x_old, x), (y_old, y)), x, y
+
+    def _check_same_shape(self, table) -> None:
+        sizes = hidden_sizes(self.hidden_layer_sizes)
+        wanted = (table.X.shape[1], *sizes, self._n_network_outputs(table))
+        state = self._state()
+        if wanted != state.sizes:
+            raise ValueError(
+                f"{CONTINUES}, of sizes {state.sizes}; got data and parameters for "
+                f"{wanted}. {START_ANEW}"
+            )
+        gates = tuple(rule.gate for rule in self._rules(len(wanted) - 1, None))
+        has_bias = state.bias[0] is not None
+        for what, have, asked in (
+            ("gates", state.gates, gates),
+            ("activation", state.activation, self.activation),
+            ("fit_intercept", has_bias, bool(self.fit_intercept)),
+        ):
+            if have != asked:
+                raise ValueError(
+                    f"{CONTINUES}, with {what}={have!r}; got parameters for "
+                    f"{what}={asked!r}. {START_ANEW}"
+                )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,104 @@
+"""What a fit tells while it runs: scikit-learn's callbacks, and lines of ``verbose``.
+
+scikit-learn 1.9 has callbacks; before that the names here are there and do nothing.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from skspectral._estimators.fit_plan import FitEpoch
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9
+
+    class _NoContext:
+        """Stands where 1.9 has a context, and tells nobody."""
+
+        def subcontext(self, *_: Any, **__: Any) -> "_NoContext":
+            return self
+
+        def call_on_fit_task_begin(self, **_: Any) -> "_NoContext":
+            return self
+
+        def call_on_fit_task_end(self, **_: Any) -> bool:
+            return False
+
+        def propagate_callback_context(self, _: Any) -> Any:
+            return contextlib.nullcontext()
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """No callbacks before scikit-learn 1.9."""
+
+        def _init_callback_context(self, **_: Any) -> _NoContext:
+            return _NoContext()
+
+    def with_callbacks(method: Callable) -> Callable:
+        return method
+
+
+__all__ = [
+    "BOOKKEEPING",
+    "CallbackSupportMixin",
+    "end_callbacks",
+    "epoch_callbacks",
+    "epoch_printer",
+    "with_callbacks",
+]
+
+# What callbacks keep on an estimator; not part of what a fit computes.
+BOOKKEEPING = ("_skl_callbacks", "_callback_fit_ctx", "_parent_callback_ctx")
+
+# The end of a fit that was not made by calling fit.
+end_callbacks = with_callbacks(lambda estimator: None)
+
+OnEpoch = Callable[[FitEpoch], bool]
+
+
+def epoch_printer(n_epochs: int, verbose: bool | int, name: str = "") -> OnEpoch:
+    """Print the loss about ten times in a fit; after every epoch where verbose >= 2."""
+    every = 1 if verbose > 1 else max(1, n_epochs // 10)
+
+    def tell(epoch: FitEpoch) -> bool:
+        number = epoch.number + 1
+        if number % every == 0 or number == n_epochs:
+            line = f"{name}epoch {number:>{len(str(n_epochs))}}/{n_epochs}"
+            line += f"  loss {epoch.history.loss[-1]:.6f}"
+            if epoch.history.validation_loss:
+                line += f"  validation {epoch.history.validation_loss[-1]:.6f}"
+            print(line, flush=True)  # noqa: T201
+        return False
+
+    return tell
+
+
+def epoch_callbacks(context: Any, estimator: Any, results: Callable, **data: Any):
+    """Tell callbacks of each epoch, as a subtask of `context`.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        Of the fit.
+    estimator : estimator
+    results : callable
+        ``results(epoch)`` gives the fitted attributes as of that epoch; it is called
+        only where a callback asks for the fitted estimator.
+    **data : X, y and metadata, as the fit got them
+
+    Returns
+    -------
+    callable
+        To be called after each epoch; True where a callback asks to stop.
+    """
+
+    def tell(epoch: FitEpoch) -> bool:
+        task = context.subcontext("epoch")
+        task.call_on_fit_task_begin(estimator=estimator, **data)
+        return task.call_on_fit_task_end(
+            estimator=estimator,
+            reconstruction_attributes=lambda: results(epoch),
+            **data,
+        )
+
+    return tell

@@ -1,0 +1,59 @@
+"""The fitted network in other hands: scikit-learn's MLP, a torch module."""
+
+import numpy as np
+import torch
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import LabelBinarizer
+
+from skspectral.nn import Standardized
+
+__all__ = ["as_sklearn_mlp", "as_torch_module"]
+
+
+def as_torch_module(network, x, y) -> Standardized:
+    """Network between the scaling of its inputs and outputs (Columns x and y)."""
+    arrays = (x.mean, x.scale, y.mean, y.scale)
+    return Standardized(network, *(torch.tensor(array) for array in arrays))
+
+
+def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
+    """The same network as MLPRegressor, or as MLPClassifier where classes are given.
+
+    Raises
+    ------
+    ValueError
+        For ``activation="silu"``, which scikit-learn's MLP does not have.
+    """
+    state = estimator._state()
+    if state.activation == "silu":
+        raise ValueError(
+            "scikit-learn's MLP has the activations identity, logistic, tanh and relu; "
+            "got activation='silu'. Export with to_torch() instead."
+        )
+    kind = MLPRegressor if classes is None else MLPClassifier
+    mlp = kind(
+        hidden_layer_sizes=state.sizes[1:-1],
+        activation=state.activation,
+    )
+    mlp.coefs_, mlp.intercepts_ = estimator.coefs_, estimator.intercepts_
+    mlp.n_layers_ = len(mlp.coefs_) + 1
+    mlp.n_outputs_ = mlp.coefs_[-1].shape[1]
+    mlp.out_activation_ = "identity"
+    mlp.n_iter_, mlp.loss_ = estimator.n_iter_, estimator.loss_
+    mlp.loss_curve_ = list(estimator.loss_curve_)
+    mlp.n_features_in_ = estimator.n_features_in_
+    if hasattr(estimator, "feature_names_in_"):
+        mlp.feature_names_in_ = estimator.feature_names_in_
+    if classes is not None:
+        # MLPClassifier keeps its decoder in a private attribute; there is no other way
+        # to give it one short of fitting it.
+        every_label = np.stack(
+            [np.zeros(len(classes), int), np.ones(len(classes), int)]
+        )
+        mlp.classes_ = classes
+        mlp._label_binarizer = LabelBinarizer().fit(
+            every_label if multilabel else classes
+        )
+        binary = multilabel or len(classes) == 2
+        mlp.out_activation_ = "logistic" if binary else "softmax"
+    return mlp

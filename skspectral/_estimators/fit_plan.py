@@ -1,0 +1,140 @@
+"""From plans to trained networks: fits that may share a batch train together.
+
+A plan is one fit, decided but not yet trained. Plans that differ only in what a row of
+the table of runs can hold (rows, alphas, rate, seed) become one batch of networks.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import torch
+from scipy import sparse
+
+from skspectral._columns import ColumnStatistics, Samples
+from skspectral._engine import Adam, AfterStep, History, LayerRule, Schedule
+from skspectral._estimators.network_state import NetworkState
+
+__all__ = ["FitData", "FitEpoch", "FitPlan", "runs_at_once"]
+
+
+CACHE_BYTES = 6 * 2**20  # second level and a share of the third; measured: 4 to 10 MB
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """What a fit learns from: checked rows and their statistics.
+
+    Attributes
+    ----------
+    table : Samples
+    watched : Samples or None
+        Validation rows.
+    x, y : ColumnStatistics
+        Statistics of inputs and targets.
+    """
+
+    table: Samples
+    watched: Samples | None
+    x: ColumnStatistics
+    y: ColumnStatistics
+
+
+@dataclass(frozen=True)
+class FitEpoch:
+    """What one fit is told after each of its epochs.
+
+    Attributes
+    ----------
+    number : int
+        From 0.
+    history : History
+    state : callable
+        ``state()`` is the present network, as arrays.
+    """
+
+    number: int
+    history: History
+    state: Callable[[], NetworkState]
+
+
+@dataclass
+class FitPlan:
+    """One fit, decided but not yet trained.
+
+    Attributes
+    ----------
+    data : FitData
+        Shared between fits where it is the same object.
+    start : NetworkState
+    rules : tuple of LayerRule
+    schedule : Schedule
+    loss : str
+        Key of LOSSES.
+    learning_rate : float
+    seed : int
+    generator : torch.Generator
+        On the CPU; permutes the rows.
+    dtype : torch.dtype
+    device : torch.device
+    optimizer : Adam or None
+        State to go on from.
+    on_epoch : callable or None
+        Told of each epoch; True ends this fit, and no other.
+    after_step : callable or None
+        See :func:`skspectral._engine.train.train`; of all plans of a batch.
+    """
+
+    data: FitData
+    start: NetworkState
+    rules: tuple[LayerRule, ...]
+    schedule: Schedule
+    loss: str
+    learning_rate: float
+    seed: int
+    generator: torch.Generator
+    dtype: torch.dtype
+    device: torch.device
+    optimizer: Adam | None = None
+    on_epoch: Callable[[FitEpoch], bool] | None = None
+    after_step: AfterStep | None = None
+
+    def kind(self) -> Hashable:
+        """Plans of one kind can train together."""
+        table, watched = self.data.table, self.data.watched
+        return (
+            self.start.sizes,
+            self.start.activation,
+            tuple(
+                dataclasses.replace(rule, alpha_phi=0.0, alpha_lambda=0.0)
+                for rule in self.rules
+            ),
+            self.schedule,
+            self.loss,
+            self.dtype,
+            self.device,
+            sparse.issparse(table.X),
+            table.weight is None,
+            watched is None or (watched.weight is None, sparse.issparse(watched.X)),
+            None if self.optimizer is None else id(self.optimizer),
+            self.after_step,
+        )
+
+
+def runs_at_once(plan: FitPlan) -> int:
+    """Networks of this kind worth training in one batch.
+
+    On a CPU: as many as keep what a step touches within a core's caches; a batch that
+    does not is slower than one network at a time. On a GPU: as many as a tenth of its
+    free memory holds.
+    """
+    sizes = plan.start.sizes
+    batch = min(plan.schedule.batch_size, len(plan.data.table.y))
+    parameters = sum((a + 2) * b for a, b in itertools.pairwise(sizes))
+    activations = batch * (sizes[0] + 2 * sum(sizes[1:]))
+    itemsize = 8 if plan.dtype == torch.float64 else 4
+    if plan.device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(plan.device)
+        return max(1, int(free / 10 / (itemsize * (7 * parameters + activations))))
+    return max(1, CACHE_BYTES // (itemsize * (7 * parameters + activations)))

@@ -1,0 +1,216 @@
+"""A network as NumPy arrays, which pickle small and load where there is no GPU."""
+
+import itertools
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from skspectral._columns import ColumnStatistics
+from skspectral.nn import ACTIVATIONS, SpectralLinear, SpectralMLP, in_memory
+
+__all__ = ["DTYPES", "NetworkState", "restandardize", "set_gate"]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkState:
+    """Parameters of one network, in standardised units; lists over layers.
+
+    The arrays are read-only: what is computed from them once stays true.
+
+    Attributes
+    ----------
+    phi : list of ndarray of shape (out, in)
+    lambda_in : list of ndarray of shape (in,)
+    lambda_out : list of ndarray of shape (out,)
+    bias : list of ndarray of shape (out,) or None
+    gates : tuple of {"out", "in", "both", None}
+    activation : str
+    """
+
+    phi: list[np.ndarray]
+    lambda_in: list[np.ndarray]
+    lambda_out: list[np.ndarray]
+    bias: list[np.ndarray | None]
+    gates: tuple[str | None, ...]
+    activation: str
+
+    def __post_init__(self) -> None:
+        for arrays in (self.phi, self.lambda_in, self.lambda_out, self.bias):
+            for array in arrays:
+                if array is not None:
+                    array.setflags(write=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.phi[0].shape[1], *(p.shape[0] for p in self.phi))
+
+    @classmethod
+    def from_network(cls, network: SpectralMLP, run: int | None = None):
+        """Arrays of a single network, or of one run of a batch."""
+
+        def array(parameter):
+            value = parameter.detach()
+            # A copy: the fitted state must not share memory with a module.
+            return np.array((value if run is None else value[run]).cpu().numpy())
+
+        layers = list(network.layers)
+        return cls(
+            [array(layer.phi) for layer in layers],
+            [array(layer.lambda_in) for layer in layers],
+            [array(layer.lambda_out) for layer in layers],
+            [None if layer.bias is None else array(layer.bias) for layer in layers],
+            tuple(layer.gate for layer in layers),
+            network.activation,
+        )
+
+    def to_network(
+        self,
+        *,
+        batch: bool = False,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+    ) -> SpectralMLP:
+        """The network as a module; with `batch`, as a batch of one."""
+        shape = (1,) if batch else ()
+        network = SpectralMLP(
+            self.sizes,
+            gate=None,
+            activation=self.activation,
+            batch_shape=shape,
+            dtype=dtype or DTYPES[self.phi[0].dtype.name],
+            device="meta",  # to be filled: nothing is drawn from torch's generator
+        )
+        network = in_memory(network, device)
+        with torch.no_grad():
+            for index, layer in enumerate(network.layers):
+                set_gate(layer, self.gates[index])
+                layer.phi.copy_(torch.tensor(self.phi[index]))
+                layer.lambda_in.copy_(torch.tensor(self.lambda_in[index]))
+                layer.lambda_out.copy_(torch.tensor(self.lambda_out[index]))
+                bias = self.bias[index]
+                if bias is None or layer.bias is None:
+                    layer.bias = None
+                else:
+                    layer.bias.copy_(torch.tensor(bias))
+        return network
+
+    def weights(self) -> list[np.ndarray]:
+        """Effective weights (out, in), float64, of each layer."""
+        return [
+            (a[None, :].astype(np.float64) - b[:, None]) * p
+            for p, a, b in zip(self.phi, self.lambda_in, self.lambda_out, strict=True)
+        ]
+
+    def resized(self, sizes: tuple[int, ...]) -> "NetworkState":
+        """The network with dead nodes behind its own, or without those at the end."""
+        if sizes == self.sizes:
+            return self
+
+        def fit(array: np.ndarray, *shape: int) -> np.ndarray:
+            out = np.zeros(shape, dtype=array.dtype)
+            pairs = zip(array.shape, shape, strict=True)
+            common = tuple(slice(min(old, new)) for old, new in pairs)
+            out[common] = array[common]
+            return out
+
+        senders, receivers = sizes[:-1], sizes[1:]
+        layers = itertools.pairwise(sizes)
+        return NetworkState(
+            [fit(p, o, i) for p, (i, o) in zip(self.phi, layers, strict=True)],
+            [fit(v, i) for v, i in zip(self.lambda_in, senders, strict=True)],
+            [fit(v, o) for v, o in zip(self.lambda_out, receivers, strict=True)],
+            [
+                None if v is None else fit(v, o)
+                for v, o in zip(self.bias, receivers, strict=True)
+            ],
+            self.gates,
+            self.activation,
+        )
+
+    @cached_property
+    def _affine(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Weight (in, out) and bias (out,) of each layer, float64."""
+        layers = []
+        for weight, bias in zip(self.weights(), self.bias, strict=True):
+            shift = np.zeros(len(weight)) if bias is None else bias.astype(np.float64)
+            matrix = np.ascontiguousarray(weight.T)
+            layers.append((torch.from_numpy(matrix), torch.from_numpy(shift)))
+        return layers
+
+    def propagate(self, x: np.ndarray, *, hidden: bool = False) -> np.ndarray:
+        """Outputs for standardised rows (n, in), or the last hidden activations.
+
+        In float64, whatever trained the network: rounding would make a row's prediction
+        depend on the rows beside it.
+        """
+        act = ACTIVATIONS[self.activation]
+        *layers, (weight, bias) = self._affine
+        a = torch.from_numpy(x)
+        with torch.inference_mode():
+            for w, b in layers:
+                a = act(torch.addmm(b, a, w))
+            if not hidden:
+                a = torch.addmm(bias, a, weight)
+        return a.numpy()
+
+
+def set_gate(layer: SpectralLinear, gate: str | None) -> None:
+    """Say which eigenvalues of a layer are trained."""
+    layer.gate = gate
+    layer.lambda_in.requires_grad_(gate in ("in", "both"))
+    layer.lambda_out.requires_grad_(gate in ("out", "both"))
+
+
+def restandardize(
+    state: NetworkState,
+    x: tuple[ColumnStatistics, ColumnStatistics],
+    y: tuple[ColumnStatistics, ColumnStatistics],
+) -> NetworkState:
+    """The same function of raw inputs and outputs, under new statistics.
+
+    Of a column that did not vary so far it stays the same where rows have been seen.
+
+    Parameters
+    ----------
+    state : NetworkState
+    x, y : (old ColumnStatistics, new ColumnStatistics)
+        Statistics of the inputs and of the targets. A network without biases keeps
+        its old ones, since it has nothing to take up a shift.
+    """
+    (x_old, x_new), (y_old, y_new) = x, y
+    phi, bias = list(state.phi), list(state.bias)
+    dtype = phi[0].dtype
+    if bias[0] is not None:
+        ratio = _ratio(x_old, x_new)
+        shift = (x_new.mean - x_old.mean) / x_new.scale
+        bias[0] = (bias[0] + (state.weights()[0] * ratio) @ shift).astype(dtype)
+        phi[0] = (phi[0] * ratio).astype(dtype)
+    if bias[-1] is not None:
+        ratio = _ratio(y_old, y_new)
+        shift = (y_old.mean - y_new.mean) / y_new.scale
+        bias[-1] = (bias[-1] / ratio + shift).astype(dtype)
+        phi[-1] = (phi[-1] / ratio[:, None]).astype(dtype)
+    return NetworkState(
+        phi, state.lambda_in, state.lambda_out, bias, state.gates, state.activation
+    )
+
+
+def _ratio(old: ColumnStatistics, new: ColumnStatistics) -> np.ndarray:
+    """New scales over old ones.
+
+    1 where a column did not vary before: its scale was none, and rows said nothing
+    about its weights, which so stay of the size that fits a scaled column.
+    """
+    return np.where(old.is_constant, 1.0, new.scale / old.scale)

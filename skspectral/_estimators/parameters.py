@@ -1,0 +1,178 @@
+"""Checks of constructor parameters: rule, value, way out."""
+
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Rule", "check_parameters", "hidden_sizes"]
+
+
+class Rule(NamedTuple):
+    """A parameter's rule: what it must be, how to tell, and what to do instead."""
+
+    must: str
+    holds: Callable[[Any], bool]
+    way_out: str
+
+
+def _real(value: Any) -> bool:
+    return (
+        isinstance(value, Real)
+        and not isinstance(value, (bool, np.bool_))
+        and math.isfinite(value)
+    )
+
+
+def _integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def _one_of(*options: Any) -> Rule:
+    names = ", ".join(repr(option) for option in options)
+    must = f"one of {names}" if len(options) > 1 else names
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, str):  # NumPy's strings too
+            return str(value) in options
+        # `in` alone would let 1 pass for True.
+        return any(type(value) is type(o) and value == o for o in options)
+
+    return Rule(must, holds, "Choose one of these.")
+
+
+def _flag() -> Rule:
+    return Rule(
+        "True or False", lambda v: isinstance(v, (bool, np.bool_)), "Use True or False."
+    )
+
+
+def _strength(way_out: str, *, none: bool = True) -> Rule:
+    return Rule(
+        "a finite number >= 0" + (" or None" if none else ""),
+        lambda v: (none and v is None) or (_real(v) and v >= 0),
+        way_out,
+    )
+
+
+def _count(way_out: str, *, auto: bool = False, least: int = 1) -> Rule:
+    def holds(value: Any) -> bool:
+        if isinstance(value, str):
+            return auto and value == "auto"
+        return _integer(value) and value >= least
+
+    must = f"an integer >= {least}" + (" or 'auto'" if auto else "")
+    return Rule(must, holds, way_out)
+
+
+def _widths(value: Any) -> bool:
+    if _integer(value):
+        return value >= 1
+    return (isinstance(value, (tuple, list)) or np.ndim(value) == 1) and all(
+        _integer(width) and width >= 1 for width in value
+    )
+
+
+RULES: dict[str, Rule] = {
+    "hidden_layer_sizes": Rule(
+        "an integer >= 1 or a tuple of them",
+        _widths,
+        "For a linear model pass ().",
+    ),
+    "activation": _one_of("identity", "logistic", "tanh", "relu", "silu"),
+    "fit_intercept": _flag(),
+    "parametrization": _one_of("spectral", "dense"),
+    "gate": _one_of("out", "in", "both"),
+    "trainable": _one_of("all", "eigenvalues", "eigenvectors"),
+    "alpha": Rule(
+        "a finite number >= 0 or 'auto'",
+        lambda v: (isinstance(v, str) and v == "auto") or (_real(v) and v >= 0),
+        "Pass 0 for no penalty.",
+    ),
+    "alpha_phi": _strength("None takes `alpha`; 0 is no penalty."),
+    "alpha_lambda": _strength("None takes `alpha`; 0 is no penalty."),
+    "alpha_readout": _strength("None takes `alpha`; 0 is no penalty."),
+    "standardize": Rule(
+        "True, False, 'X' or 'y'",
+        lambda v: (
+            isinstance(v, (bool, np.bool_)) or (isinstance(v, str) and v in ("X", "y"))
+        ),
+        "True scales both X and y.",
+    ),
+    "batch_size": _count("'auto' chooses by the number of rows.", auto=True),
+    "learning_rate": _one_of("constant", "linear", "cosine")._replace(
+        way_out="It is the schedule; the rate itself is `learning_rate_init`."
+    ),
+    "learning_rate_init": Rule(
+        "a finite number > 0",
+        lambda v: _real(v) and v > 0,
+        "The default, 1e-2, suits standardised data.",
+    ),
+    "max_iter": _count("It counts epochs; 'auto' lets a core form.", auto=True),
+    "tol": _strength("Pass 0 to count any improvement.", none=False),
+    "early_stopping": _flag(),
+    "validation_fraction": Rule(
+        "a number in (0, 1)",
+        lambda v: _real(v) and 0 < v < 1,
+        "It is the share of the rows that early stopping watches.",
+    ),
+    "n_iter_no_change": _count("It counts epochs.", auto=True),
+    "n_iter_warmup": _count("It counts epochs without penalty; 0 is none.", least=0),
+    "shuffle": _flag(),
+    "warm_start": _flag(),
+    "dtype": _one_of("float32", "float64"),
+    "device": Rule(
+        "a string such as 'auto', 'cpu' or 'cuda:0'",
+        lambda v: isinstance(v, str),
+        "'auto' takes a GPU where the work is large enough to gain.",
+    ),
+    "verbose": Rule(
+        "a bool or an integer >= 0",
+        lambda v: isinstance(v, (bool, np.bool_)) or (_integer(v) and v >= 0),
+        "True prints a line now and then.",
+    ),
+    "class_weight": Rule(
+        "None, 'balanced' or a dict from class to a finite weight >= 0",
+        lambda v: (
+            v is None
+            or (isinstance(v, dict) and all(_real(w) and w >= 0 for w in v.values()))
+            or (isinstance(v, str) and v == "balanced")
+        ),
+        "'balanced' weighs classes inversely to their frequencies.",
+    ),
+}
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise for the first constructor parameter that breaks its rule.
+
+    Raises
+    ------
+    ValueError
+        With the rule, the value and the way out.
+    """
+    parameters = estimator.get_params(deep=False)
+    for name, value in parameters.items():
+        rule = RULES.get(name)
+        if rule is not None and not rule.holds(value):
+            raise ValueError(
+                f"`{name}` must be {rule.must}; got {name}={value!r}. {rule.way_out}"
+            )
+    if (
+        parameters["parametrization"] == "dense"
+        and parameters["trainable"] == "eigenvalues"
+    ):
+        raise ValueError(
+            "`trainable='eigenvalues'` needs `parametrization='spectral'`; got "
+            "parametrization='dense', which has no eigenvalues to train. Leave "
+            "`trainable='all'` for a dense network."
+        )
+
+
+def hidden_sizes(value: Any) -> tuple[int, ...]:
+    """Widths of the hidden layers as a tuple."""
+    return (
+        (int(value),) if isinstance(value, Integral) else tuple(int(v) for v in value)
+    )

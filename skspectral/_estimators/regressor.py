@@ -1,0 +1,314 @@
+"""The regressor: a network for tables that knows how wide it had to be."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skspectral._estimators.base import BaseSpectralMLP
+from skspectral._estimators.export import as_sklearn_mlp
+
+__all__ = ["SpectralMLPRegressor"]
+
+
+class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
+    """Neural network for regression that tells how wide it had to be.
+
+    A multi-layer perceptron whose layers are written in eigenvectors and eigenvalues,
+    both with an L2 penalty. One eigenvalue gates each hidden node; those the task does
+    not need are driven to zero, and a core remains whose size hardly depends on the
+    width it started from. Not for images, text or sequences, and where nothing but
+    accuracy on a table counts, try boosted trees as well.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=256
+        Nodes of the hidden layers; an int is one layer, () a linear model. Set it
+        generously: `core_sizes_` tells how many nodes the task needed. More cost time,
+        hardly accuracy.
+    activation : {"relu", "identity", "logistic", "tanh", "silu"}, default="relu"
+        Of the hidden layers.
+    fit_intercept : bool, default=True
+        Whether the layers have biases.
+    parametrization : {"spectral", "dense"}, default="spectral"
+        ``"dense"`` trains a plain network from the same start through the same loop:
+        the baseline.
+    gate : {"out", "in", "both"}, default="out"
+        Whose eigenvalue gates the weights of a layer. ``"out"``, that of the receiving
+        node, finds the core of hidden nodes [1]_. ``"in"``, that of the sending node,
+        gates the input columns as well [2]_; to select columns give `alpha` yourself,
+        1e-3 say, as "auto" is weak where rows are many. ``"both"`` [3]_ trains a
+        difference of the two, which defines no core: `core_sizes_` and `prune` raise.
+    trainable : {"all", "eigenvalues", "eigenvectors"}, default="all"
+        What is trained beside biases (and, with ``gate="out"``, the readout). The
+        frozen part keeps its random start.
+    alpha : float or "auto", default="auto"
+        Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
+        mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
+        smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
+        to 1e-2; the value in use is `alpha_`.
+    alpha_phi : float, default=None
+        Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
+    alpha_lambda : float, default=None
+        Strength for the eigenvalues. None takes `alpha`. Only the product of
+        `alpha_phi` and `alpha_lambda` moves the minima.
+    alpha_readout : float, default=None
+        Strength for the weights of the last layer, with ``gate="out"``; ignored by the
+        other gates, whose last layer is gated like the rest. None takes `alpha`; 0 is
+        the paper's protocol.
+    standardize : bool, "X" or "y", default=True
+        Whether to centre and scale the columns of X and of y, in float64 and with the
+        sample weights; ``"X"`` or ``"y"`` does one of them. Constant columns have
+        scale 1.
+    batch_size : int or "auto", default="auto"
+        Rows of a minibatch, at most: an epoch is cut into equal minibatches.
+        ``"auto"`` is a fortieth of the rows, from 64 to 512.
+    learning_rate : {"linear", "cosine", "constant"}, default="linear"
+        How the rate falls, from `learning_rate_init` to zero over `max_iter` epochs.
+        At a constant one the error stays higher, and `tol` may end the fit before a
+        core has formed.
+    learning_rate_init : float, default=1e-2
+        First rate of Adam.
+    max_iter : int or "auto", default="auto"
+        Epochs. ``"auto"`` lets a core form: min(18000, 8000 + n_samples) minibatches,
+        and ten epochs at least.
+    tol : float, default=1e-4
+        Smallest improvement of the watched loss that counts for `n_iter_no_change`.
+        With a falling rate and without `early_stopping` nothing is watched.
+    early_stopping : bool, default=False
+        Whether to stop when the loss on validation rows no longer improves. The best
+        weights are restored, and, with a falling rate, the rate then falls to zero from
+        where it was, in as many epochs as the best weights took: noise settles, and the
+        core may form. The loss on validation rows may be a little above the best one
+        then; ``learning_rate="constant"`` returns the best weights. A fit that reaches
+        `max_iter` before it stops keeps its last weights, at a falling rate.
+    validation_fraction : float, default=0.1
+        Share of the rows to watch, where `early_stopping` is on and no X_val is given.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without improvement that end the fit. ``"auto"`` is a twentieth of the
+        epochs, ten at least.
+    n_iter_warmup : int, default=0
+        Epochs without penalty at the start of a fit: nodes learn before they are
+        weighed. Try 20 where the score depends on the seed, or `alpha` is strong.
+        `n_iter_no_change` counts the epochs after these. Where a fit goes on with a
+        fitted network there are none.
+    shuffle : bool, default=True
+        Whether to permute the rows before each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on with the fitted network, under the statistics of the new
+        rows, instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Draws the start, the validation rows and the minibatches.
+    dtype : {"float32", "float64"}, default="float32"
+        Of the network. The dtype of X never decides.
+    device : str, default="auto"
+        ``"auto"`` takes a GPU where there is one and the work is large enough to gain;
+        else a torch device such as ``"cpu"`` or ``"cuda:0"``. The chosen one is in
+        `device_`.
+    verbose : bool or int, default=False
+        True prints about ten lines, 2 and more a line an epoch.
+
+    Attributes
+    ----------
+    feature_relevance_ : ndarray of shape (n_hidden_nodes,)
+        R of every hidden node (*not* of columns), layers one after another:
+        ``|lambda_j| ||phi_j||`` over its gated row or column, in standardised units.
+    layer_relevances_ : list of ndarray
+        The same, an array per hidden layer.
+    core_mask_ : ndarray of shape (n_hidden_nodes,), bool
+        The nodes that survive: those above the widest gap in R, if it spans two decades
+        or more, else those with at least 1e-6 of the largest R.
+    core_sizes_ : tuple of int
+        Their number by hidden layer; fits `hidden_layer_sizes`. Where it is the width
+        no node is dead: widen the layer, raise `alpha`, or see `core_formed_`.
+    core_formed_ : bool
+        False where some nodes of a layer are nearly dead but no gap sets them apart:
+        the fit was too short to tell, which it also warns of.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Importance of the input columns, summing to 1 (or all zero). With ``gate="in"``
+        R of the input nodes. With ``gate="out"`` the path norm through the network: a
+        ranking, not a gate: noise keeps some of it.
+    eigenvectors_ : list of ndarray of shape (n_out, n_in)
+        phi of each layer, in standardised units. Read-only, like the eigenvalues.
+    eigenvalues_in_, eigenvalues_out_ : list of ndarray
+        Eigenvalues of the sending and of the receiving nodes of each layer;
+        ``weight = (eigenvalues_in - eigenvalues_out[:, None]) * eigenvectors``.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Effective weights on raw columns, float64, as in scikit-learn's MLP.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Effective biases on raw columns.
+    n_trained_parameters_ : int
+        Numbers that were trained.
+    alpha_ : float
+        The `alpha` in use.
+    n_iter_ : int
+        Epochs run.
+    loss_, loss_curve_ : float, list of float
+        Objective (mean loss of an epoch's minibatches plus penalty) after the last
+        epoch, and after each, in standardised units.
+    validation_loss_curve_ : list of float
+        Data loss on the watched rows after each epoch, where there were any.
+    best_epoch_ : int or None
+        Epoch, from 0, whose weights early stopping restored, if it did. At a falling
+        rate the fit went on from there.
+    device_ : str
+        Device the fit ran on. The fitted state is NumPy and loads anywhere.
+    n_features_in_, feature_names_in_, n_layers_, n_outputs_
+        As in scikit-learn's MLP.
+
+    See Also
+    --------
+    SpectralMLPClassifier : The same for classes.
+    sklearn.neural_network.MLPRegressor : Plain networks in scikit-learn.
+
+    Notes
+    -----
+    The objective is ``mean loss + alpha_phi sum phi^2 + alpha_lambda sum lambda^2 +
+    alpha_readout sum V^2`` with squared error, averaged over the outputs, and
+    biases free; Adam sees the penalty's gradient. Weights of rows are divided by their
+    mean. Targets are in standardised units. ``lambda`` and ``phi`` start balanced, at
+    the same Glorot weights as the dense network. A `KeyboardInterrupt` leaves the last
+    completed epoch, with a warning. A :class:`~sklearn.exceptions.ConvergenceWarning`
+    says where a core has not formed.
+
+    Nodes that no longer matter, to rounding, and that the penalty holds down leave the
+    network while it trains, which makes wide ones fast: their R is exactly zero.
+
+    Results are reproducible for one machine, one thread count, one device and one set
+    of versions; elsewhere float32 rounding, amplified by training, changes them.
+
+    References
+    ----------
+    .. [1] L. Giambagli, L. Buffoni, L. Chicchi, D. Fanelli, "How a student becomes a
+       teacher", NeurIPS 2023, arXiv:2310.12612.
+    .. [2] L. Chicchi et al., "Estimating global input relevance", Commun. Phys. 2026,
+       arXiv:2406.01183.
+    .. [3] L. Giambagli et al., "Machine learning in spectral domain", Nat. Commun. 12,
+       1330 (2021), arXiv:2005.14436.
+
+    Examples
+    --------
+    >>> from skspectral import SpectralMLPRegressor
+    >>> from skspectral.datasets import make_teacher_student
+    >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
+    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0).fit(X, y)
+    >>> reg.core_sizes_  # of 50 nodes; the teacher has 5
+    (5,)
+    >>> reg.prune().hidden_layer_sizes
+    (5,)
+    """
+
+    _regression = True
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes=256,
+        activation="relu",
+        fit_intercept=True,
+        parametrization="spectral",
+        gate="out",
+        trainable="all",
+        alpha="auto",
+        alpha_phi=None,
+        alpha_lambda=None,
+        alpha_readout=None,
+        standardize=True,
+        batch_size="auto",
+        learning_rate="linear",
+        learning_rate_init=1e-2,
+        max_iter="auto",
+        tol=1e-4,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change="auto",
+        n_iter_warmup=0,
+        shuffle=True,
+        warm_start=False,
+        random_state=None,
+        dtype="float32",
+        device="auto",
+        verbose=False,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.fit_intercept = fit_intercept
+        self.parametrization = parametrization
+        self.gate = gate
+        self.trainable = trainable
+        self.alpha = alpha
+        self.alpha_phi = alpha_phi
+        self.alpha_lambda = alpha_lambda
+        self.alpha_readout = alpha_readout
+        self.standardize = standardize
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_iter_warmup = n_iter_warmup
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.dtype = dtype
+        self.device = device
+        self.verbose = verbose
+
+    def _encode_targets(self, y, weight, *, reset, watched=False):
+        if watched:
+            if (1 if y.ndim == 1 else y.shape[1]) != self._n_targets:
+                raise ValueError(
+                    f"`y_val` must have as many outputs as y, {self._n_targets}; got "
+                    f"shape {y.shape}. Pass all targets of the validation rows."
+                )
+        else:
+            self._target_ndim = y.ndim
+            self._n_targets = 1 if y.ndim == 1 else y.shape[1]
+        return y.reshape(len(y), -1).astype(np.float64, copy=False), weight
+
+    def _strata(self, y):
+        return None
+
+    def _n_network_outputs(self, table):
+        return table.y.shape[1]
+
+    def _loss_name(self):
+        return "squared_error"
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+            Shaped as the y of fit.
+        """
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._target_ndim == 1 else outputs
+
+    def to_sklearn(self):
+        """The same network as scikit-learn's own MLP, which needs no torch to predict.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPRegressor
+            Fitted, on raw columns in float64.
+
+        Raises
+        ------
+        ValueError
+            For ``activation="silu"``, which it does not have.
+        """
+        check_is_fitted(self)
+        return as_sklearn_mlp(self)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

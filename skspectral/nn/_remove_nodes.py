@@ -1,0 +1,89 @@
+"""Surgery: remove nodes of a network, or merge parallel ones, exactly.
+
+Both functions return a new network and leave the old one untouched. Nodes that point
+against each other are folded in `_folding`, which needs rows.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from skspectral.nn._activations import ACTIVATIONS
+from skspectral.nn._layer_surgery import check_single, sub_layer
+from skspectral.nn._mlp import SpectralMLP
+
+__all__ = ["remove_nodes"]
+
+
+@torch.no_grad()
+def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
+    r"""Network of the kept hidden nodes only.
+
+    Where a node is gated by its own eigenvalue (``gate="out"``), or not at all, it
+    emits the constant ``activation(bias)`` once its gate is shut; that constant, times
+    its outgoing weights, goes into the bias of the next layer. So the function stays
+    the same where the gate was zero, and is that of ``lambda := 0`` where it was not.
+    Where the eigenvalue of the *next* layer gates it (``gate="in"``), a shut gate lets
+    nothing through and there is nothing to fold.
+
+    Parameters
+    ----------
+    network : SpectralMLP
+        A single network (``batch_shape=()``).
+    keep : sequence of bool tensors
+        One mask per hidden layer, of shape (nodes,). Each must keep a node.
+
+    Returns
+    -------
+    SpectralMLP
+
+    Raises
+    ------
+    ValueError
+        If the masks do not fit the hidden layers, or one of them is empty, or a gate
+        is ``"both"``: a gate that is a difference cannot be shut by one eigenvalue.
+    """
+    masks = [torch.as_tensor(mask, dtype=torch.bool) for mask in keep]
+    check_single(network)
+    hidden_sizes = network.sizes[1:-1]
+    if tuple(len(mask) for mask in masks) != hidden_sizes:
+        raise ValueError(
+            f"`keep` must hold one mask per hidden layer, of lengths {hidden_sizes}; "
+            f"got lengths {tuple(len(mask) for mask in masks)}."
+        )
+    for index, mask in enumerate(masks):
+        if not mask.any():
+            raise ValueError(
+                f"each hidden layer must keep at least one node; `keep[{index}]` keeps "
+                "none. Keep its most relevant node instead."
+            )
+    if any(layer.gate == "both" for layer in network.layers):
+        raise ValueError(
+            "gates must be 'out', 'in' or None; got gate='both', where no single "
+            "eigenvalue shuts a node."
+        )
+
+    act = ACTIVATIONS[network.activation]
+    n_inputs = network.sizes[0]
+    device = network.layers[0].phi.device
+    masks = [mask.to(device) for mask in masks]
+    senders = [torch.ones(n_inputs, dtype=torch.bool, device=device), *masks]
+    receivers = [
+        *masks,
+        torch.ones(network.sizes[-1], dtype=torch.bool, device=device),
+    ]
+    layers = []
+    constant = torch.zeros(0, device=device)  # what the removed senders still emit
+    for index, layer in enumerate(network.layers):
+        bias: Tensor | None = layer.bias
+        removed = ~senders[index]
+        if index > 0 and layer.gate != "in" and removed.any() and constant.any():
+            fold = layer.weight[:, removed] @ constant[removed]
+            bias = fold if bias is None else bias + fold
+        layers.append(sub_layer(layer, receivers[index], senders[index], bias))
+        # With its gate shut a node hears nothing, so it emits act of its own bias,
+        # without what was folded into it.
+        own = torch.zeros_like(layer.lambda_out) if layer.bias is None else layer.bias
+        constant = act(own)
+    return network._with_layers(layers)
