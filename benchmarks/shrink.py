@@ -23,6 +23,7 @@ from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
 from skspectral._engine.losses import SquaredError
 from skspectral._engine.rows import DenseRows
+from skspectral._engine.training_data import TrainingData
 from skspectral._estimators.batch_training import train_together
 from skspectral.datasets import make_teacher_student
 
@@ -53,7 +54,10 @@ def who_would_leave(met):
         y = standardized_tensor(data.table.y, data.y, plan.dtype, plan.device)
         everyone = torch.arange(len(X))
         sample = ProbeRows(
-            DenseRows(X), y, SquaredError, everyone, None, schedule.batch_size
+            TrainingData(DenseRows(X), y, SquaredError),
+            everyone,
+            None,
+            schedule.batch_size,
         )
         every = round(CHECK_EVERY * schedule.batch_size / len(X))
 

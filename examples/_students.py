@@ -181,7 +181,7 @@ def errors_by_nodes(student, X, y, order, numbers):
     and in units of the variance of y.
     """
     network = student.network.double()
-    act = ACTIVATIONS[network.activation]
+    act = ACTIVATIONS[network.activation].function
     first, second, *rest = network.layers
     x = (torch.tensor(X) - student.x_mean) / student.x_scale
     a = act(first(x))

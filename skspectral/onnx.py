@@ -8,6 +8,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skspectral._estimators import SpectralMLPClassifier, SpectralMLPRegressor
 from skspectral._selection import SpectralPruner
+from skspectral.nn import ACTIVATIONS
 
 try:
     from onnx import TensorProto
@@ -217,15 +218,10 @@ class _Graph:
         return z
 
     def activate(self, z):
-        name = self.network._state().activation
-        if name == "identity":
-            return z
-        if name == "silu":
-            # Not z * sigmoid(z), of which onnxruntime 1.18 to 1.22 make a kernel that
-            # has no float64.
-            one = np.ones(1, dtype=self.dtype)
-            return self.Div(z, self.Add(one, self.Exp(self.Neg(z))))
-        return {"logistic": self.Sigmoid, "tanh": self.Tanh, "relu": self.Relu}[name](z)
+        return ACTIVATIONS[self.network._state().activation].to_onnx(self, z)
+
+    def one(self):
+        return np.ones(1, dtype=self.dtype)
 
     def affine(self, x, weight, bias):
         terms = (weight.T,) if bias is None else (weight.T, bias)

@@ -24,7 +24,7 @@ MAY_IMPORT = {
         *("nn", "_core", "_columns", "_estimators", "_selection"),
     },
     "datasets": {"numpy", "sklearn"},
-    "onnx": {*(ARRAYS | {"onnx", "skl2onnx"}), "_estimators", "_selection"},
+    "onnx": ARRAYS | {"onnx", "skl2onnx", "nn", "_estimators", "_selection"},
     "__init__": {"nn", "datasets", "_estimators", "_selection", "_inspection"},
 }
 

@@ -3,7 +3,6 @@
 from skspectral._engine.history import Epoch, History
 from skspectral._engine.losses import LOSSES
 from skspectral._engine.network_batch import AfterStep
-from skspectral._engine.optimizers import Adam
 from skspectral._engine.rows import DenseRows, Rows, SparseRows, StackedRows
 from skspectral._engine.run_table import LayerRule, RunTable, Schedule, layer_rules
 from skspectral._engine.training_data import TrainingData
@@ -11,7 +10,6 @@ from skspectral._engine.training_loop import train
 
 __all__ = [
     "LOSSES",
-    "Adam",
     "AfterStep",
     "DenseRows",
     "Epoch",

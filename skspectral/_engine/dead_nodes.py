@@ -1,45 +1,54 @@
-"""Which nodes may leave a network that is still training.
+"""Which nodes can be removed from a network that is still training.
 
-A node leaves once nothing notices: what it sends, beyond a constant, is below the
-rounding of what receives it, and the data pull at it less than the group lasso that the
-penalty amounts to pushes, so that it would stay where it is. The rest of the fit is
-that much faster, and weights never sink to denormal numbers.
+A node is removed once its removal changes nothing: what it sends, beyond a constant, is
+below the rounding of what receives it, and the norm of its data gradient is below
+2 sqrt(alpha_phi alpha_lambda), the strength of the group lasso that the penalty amounts
+to (docs/theory/penalty.md), so that training cannot revive it. The rest of the fit is
+that much faster, and weights never become denormal numbers.
 """
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from skspectral._engine.forward_backward import ForwardBackward
-from skspectral._engine.losses import Loss
-from skspectral._engine.network_batch import NetworkBatch
-from skspectral._engine.rows import Rows
+from skspectral._engine.training_data import TrainingData
 from skspectral.nn import ACTIVATIONS, SpectralMLP
 
-__all__ = ["CHECK_EVERY", "ProbeRows", "nodes_to_keep", "removable_nodes", "remove"]
+__all__ = ["CHECK_EVERY", "ProbeRows", "nodes_to_keep", "removable_nodes", "zero_nodes"]
 
-CHECK_EVERY = 500  # steps between two looks; a look costs some 4 percent of them
-PROBE_ROWS = 8192  # that a look goes through, at most
-NARROWEST = 16  # nodes; fewer are no faster
-WORTH = 0.75  # of its width: a layer shrinks to that or less, or not at all
+CHECK_EVERY = 500  # steps between two checks; a check costs 4 percent of these
+PROBE_ROWS = 8192  # rows of a check, at most
+NARROWEST = 16  # nodes that are always kept; fewer are no faster
+WORTH = 0.75  # a layer shrinks to this share of its width or less, or not at all
 
 
 @dataclass(frozen=True)
 class ProbeRows:
-    """Rows to judge the nodes of one run by."""
+    """Rows to judge the nodes of one run by.
 
-    rows: Rows
-    target: Tensor
-    loss: type[Loss]
-    index: Tensor  # of these rows
-    weight: Tensor | None  # of all rows, (n_samples,)
+    Attributes
+    ----------
+    data : TrainingData
+    index : Tensor
+        Of these rows.
+    weight : Tensor of shape (n_samples,) or None
+        Of all rows.
+    at_once : int
+        Rows in memory at a time.
+    """
+
+    data: TrainingData
+    index: Tensor
+    weight: Tensor | None
     at_once: int
 
-    def chunks(self, step: ForwardBackward):
-        """Pieces (x, y, factor) of the sample; the factors sum to that of the loss."""
+    def chunks(self, step: ForwardBackward) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield pieces (x, y, factor); the factors sum to that of the loss."""
         like = step.gradient
         stride = math.ceil(len(self.index) / PROBE_ROWS)
         sampled = self.index[::stride]
@@ -47,27 +56,26 @@ class ProbeRows:
         if self.weight is not None:
             weight = self.weight[sampled].double()
         n_outputs = step.parameters.sizes[-1]
-        weight = weight * (self.loss.factor(n_outputs) / weight.sum())
+        weight = weight * (self.data.loss.factor(n_outputs) / weight.sum())
         pieces = zip(
             sampled.split(self.at_once), weight.split(self.at_once), strict=True
         )
         for index, factor in pieces:
             index = index.to(like.device)
-            x = like.new_empty(len(index), self.rows.n_columns)
-            self.rows.take(index, x)
-            yield x, self.target[index], factor.to(like)[:, None]
+            x = like.new_empty(len(index), self.data.rows.n_columns)
+            self.data.rows.take(index, x)
+            yield x, self.data.target[index], factor.to(like)[:, None]
 
 
 @torch.no_grad()
 def nodes_to_keep(
-    crew: NetworkBatch, member: int, sample: ProbeRows
+    step: ForwardBackward, member: int, rows: ProbeRows
 ) -> list[Tensor] | None:
-    """Nodes that stay, by hidden layer, as places in the layer; None: all of them.
+    """Return the nodes to keep, by hidden layer, as places in it; None for all.
 
-    A layer shrinks to one of few widths, whose products are fast and at which runs
-    meet again; the weakest leave.
+    A layer shrinks to one of few widths, at which products are fast and runs meet in
+    one batch again. The nodes with the smallest weights are removed.
     """
-    step = crew.step
     paths = _paths(step, member)
     widths = step.parameters.sizes[1:-1]
     if not any(
@@ -76,13 +84,15 @@ def nodes_to_keep(
     ):
         return None
     stay, shrinks = [], False
-    # Both: of a node that no row of the sample reaches nothing is seen but its weights.
+    # Require both tests: a node that is inactive on the probe rows has zero output
+    # and gradient there, whatever its weights.
     for width, (path, small), leave in zip(
-        widths, paths, removable_nodes(step, member, sample), strict=True
+        widths, paths, removable_nodes(step, member, rows), strict=True
     ):
         leave = leave & small
         left = _next_width(width, int(leave.sum()))
-        # By weights: what such a node sends is rounding, which company may change.
+        # Sort by weights, not activations: activations at rounding level differ between
+        # a batch and a single run.
         weakest = torch.where(leave, path, math.inf).argsort(stable=True)
         gone = torch.zeros_like(leave)
         gone[weakest[: width - left]] = True
@@ -92,12 +102,12 @@ def nodes_to_keep(
 
 
 def removable_nodes(
-    step: ForwardBackward, member: int, sample: ProbeRows
+    step: ForwardBackward, member: int, rows: ProbeRows
 ) -> list[Tensor]:
-    """Which nodes may leave as far as the rows can tell, by hidden layer."""
+    """Return which nodes could be removed, judged by the rows, by hidden layer."""
     return [
         (share < torch.finfo(share.dtype).eps / 2) & (pull < 1)
-        for share, pull in _probe(step, member, sample)
+        for share, pull in _probe(step, member, rows)
     ]
 
 
@@ -110,9 +120,9 @@ def _next_width(width: int, n_leaving: int) -> int:
 
 
 def _paths(step: ForwardBackward, member: int) -> list[tuple[Tensor, Tensor]]:
-    """Path norms of the nodes of each hidden layer, and which are below rounding.
+    """Return path norms by hidden layer, and which of them are below rounding.
 
-    Only these can leave, and at no cost.
+    Only these nodes can be removed.
     """
     weights = itertools.pairwise(weight for weight, _ in step.affine(member))
     found = []
@@ -126,7 +136,7 @@ def _paths(step: ForwardBackward, member: int) -> list[tuple[Tensor, Tensor]]:
 
 
 def _strengths(step: ForwardBackward, member: int) -> list[float]:
-    """Strength of the group lasso on the nodes of each hidden layer; 0 for none.
+    """Return the strength of the group lasso on each hidden layer; 0 for none.
 
     It is 2 sqrt(alpha_phi alpha_lambda), see docs/theory/penalty.md.
     """
@@ -145,20 +155,20 @@ def _strengths(step: ForwardBackward, member: int) -> list[float]:
 
 
 def _probe(
-    step: ForwardBackward, member: int, sample: ProbeRows
+    step: ForwardBackward, member: int, rows: ProbeRows
 ) -> list[tuple[Tensor, Tensor]]:
-    """What each node sends, and how the data pull at it; (width,) each, by layer.
+    """Return what each node sends and its data gradient; (width,) each, by layer.
 
-    The first is the largest change it makes to its receivers, over the root mean square
-    of what these receive; the second the norm of the gradient at its gated weights over
-    the strength of the lasso.
+    The first is the largest change that the node makes to its receivers, over the root
+    mean square of what these receive. The second is the norm of the data gradient at
+    its gated weights, over the strength of the lasso.
     """
     layers, rules = step.affine(member), step.parameters.rules
     strengths = _strengths(step, member)
     n_hidden = len(strengths)
-    forward, backward, in_place = step.activation
+    activation = step.activation
     silent = [
-        # The gate of the next layer lets nothing through once it is shut.
+        # Once the gate of the next layer is shut, it lets nothing through.
         torch.zeros_like(weight[0])
         if after.gate == "in"
         else _output_when_shut(step, bias, weight)
@@ -168,7 +178,7 @@ def _probe(
     square = [0.0] * n_hidden
     pulls: list[Tensor | float] = [0.0] * n_hidden
     n_rows = 0
-    for x, y, factor in sample.chunks(step):
+    for x, y, factor in rows.chunks(step):
         inputs, received = [x], []
         for index, (weight, bias) in enumerate(layers):
             z = inputs[-1] @ weight
@@ -179,19 +189,19 @@ def _probe(
                 square[index - 1] += float(z.square().sum())
             if index == n_hidden:
                 break
-            a = z if in_place else torch.empty_like(z)
-            forward(z, a)
+            a = z if activation.overwrites_input else torch.empty_like(z)
+            activation.forward(z, a)
             inputs.append(a)
             change = (a - silent[index]).abs().amax(0)
             torch.maximum(peak[index], change, out=peak[index])
         n_rows += len(x)
         d = torch.empty_like(received[-1])
-        sample.loss.gradient(received[-1], y, factor, d)
+        rows.data.loss.gradient(received[-1], y, factor, d)
         for index in range(n_hidden, 0, -1):
             if rules[index].gate == "in":
                 pulls[index - 1] += d.mT @ inputs[index]  # (out, nodes)
             d = d @ layers[index][0].mT
-            backward(d, received[index - 1], inputs[index])
+            activation.backward(d, received[index - 1], inputs[index])
             if rules[index].gate != "in":
                 pulls[index - 1] += inputs[index - 1].mT @ d  # (in, nodes)
     found = []
@@ -200,7 +210,10 @@ def _probe(
         share = reach / max(math.sqrt(square[index] / n_rows), 1e-30)
         pull = torch.as_tensor(pulls[index]).norm(dim=0)
         pull = pull / strength if strength > 0 else torch.full_like(pull, math.inf)
-        if (index + 1, "bias") not in step.parameters.slots:  # which could take it up
+        if (
+            index + 1,
+            "bias",
+        ) not in step.parameters.slots:  # no bias could take up the constant
             pull = torch.where(silent[index] == 0, pull, math.inf)
         found.append((share, pull))
     return found
@@ -209,27 +222,24 @@ def _probe(
 def _output_when_shut(
     step: ForwardBackward, bias: Tensor | None, weight: Tensor
 ) -> Tensor:
-    """What nodes send whose gates are shut."""
-    z = weight.new_zeros(weight.shape[1]) if bias is None else bias.flatten().clone()
-    a = z if step.activation.in_place else torch.empty_like(z)
-    step.activation.forward(z, a)
-    return a
+    """Return what each node sends once its gate is shut."""
+    z = weight.new_zeros(weight.shape[1]) if bias is None else bias.flatten()
+    return step.activation.function(z).clone()
 
 
 @torch.no_grad()
-def remove(network: SpectralMLP, run: int, layer: int, nodes: Tensor) -> None:
-    """Set nodes of a hidden layer to zero; what they send for ever goes on as a bias.
+def zero_nodes(network: SpectralMLP, run: int, layer: int, nodes: Tensor) -> None:
+    """Set nodes of a hidden layer to zero; add the constant they send to a bias.
 
     The same as :func:`skspectral.nn.remove_nodes`, in place and in one of K networks.
-    Gates of "both" do not come here: `_strengths` has no lasso for them.
+    ``gate="both"`` does not occur here: `_strengths` has no lasso for it.
     """
     own, after = network.layers[layer], network.layers[layer + 1]
     if after.gate != "in" and own.bias is not None and after.bias is not None:
         gate = after.lambda_in[run, None, nodes] - after.lambda_out[run, :, None]
         weight = after.phi[run][:, nodes] * gate
-        after.bias[run] += weight @ ACTIVATIONS[network.activation](
-            own.bias[run, nodes]
-        )
+        activation = ACTIVATIONS[network.activation]
+        after.bias[run] += weight @ activation.function(own.bias[run, nodes])
     if own.bias is not None:
         own.bias[run, nodes] = 0
     own.phi[run, nodes] = 0

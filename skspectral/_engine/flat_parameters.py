@@ -1,4 +1,4 @@
-"""The parameters of K networks as one matrix: what an optimiser moves in one go."""
+"""The trained numbers of K networks as one matrix, which an optimiser moves."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ ALIGNMENT = 64  # numbers; the widest loops of torch's kernels take that many at
 
 
 class FlatParameters:
-    """Parameters of K networks as one matrix, a row per network.
+    """The trained numbers of K networks as one (K, P) matrix, with a view per layer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One training step of K networks: gradients in closed form, all in place.
+"""Forward and backward pass of K networks: gradients in closed form, in place.
 
 The hot path of the package. Every buffer is allocated once; a step is some twenty calls
 of torch kernels and nothing else. Weights are kept as ``(in, out)``, the transpose of
@@ -21,40 +21,9 @@ from torch import Tensor
 
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.losses import Loss
+from skspectral.nn import ACTIVATIONS
 
 __all__ = ["ForwardBackward", "Minibatch"]
-
-aten = torch.ops.aten
-
-
-class Activation(NamedTuple):
-    """Forward and backward of an activation, written into given buffers."""
-
-    forward: Callable[[Tensor, Tensor], Any]  # z, a
-    backward: Callable[[Tensor, Tensor, Tensor], Any]  # d, z, a: d *= act'(z)
-    in_place: bool = True  # a may overwrite z
-
-
-IN_PLACE_ACTIVATIONS = {
-    "identity": Activation(lambda z, a: None, lambda d, z, a: None),
-    "logistic": Activation(
-        lambda z, a: torch.sigmoid(z, out=a),
-        lambda d, z, a: aten.sigmoid_backward.grad_input(d, a, grad_input=d),
-    ),
-    "tanh": Activation(
-        lambda z, a: torch.tanh(z, out=a),
-        lambda d, z, a: aten.tanh_backward.grad_input(d, a, grad_input=d),
-    ),
-    "relu": Activation(
-        lambda z, a: torch.relu_(a),
-        lambda d, z, a: aten.threshold_backward.grad_input(d, a, 0, grad_input=d),
-    ),
-    "silu": Activation(
-        lambda z, a: aten.silu.out(z, out=a),
-        lambda d, z, a: aten.silu_backward.grad_input(d, z, grad_input=d),
-        in_place=False,
-    ),
-}
 
 
 class Minibatch(NamedTuple):
@@ -181,7 +150,7 @@ class ForwardBackward:
         self.parameters = parameters
         self.loss = loss
         self.gradient = torch.zeros_like(parameters.trained)
-        self.activation = IN_PLACE_ACTIVATIONS[parameters.activation]
+        self.activation = ACTIVATIONS[parameters.activation]
         self.layers = [
             _Layer(parameters, self.gradient, index)
             for index in range(len(parameters.rules))
@@ -204,7 +173,7 @@ class ForwardBackward:
         like = self.gradient
         widths = [layer.phi.shape[-1] for layer in self.layers]
         z = [like.new_empty(*axis, n_rows, width) for width in widths[:-1]]
-        a = z if self.activation.in_place else [torch.empty_like(t) for t in z]
+        a = z if self.activation.overwrites_input else [torch.empty_like(t) for t in z]
         d = [like.new_empty(*axis, n_rows, width) for width in widths]
         return z, a, d
 
@@ -233,7 +202,8 @@ class ForwardBackward:
 
     def __call__(self, batch: Minibatch) -> None:
         """Write the gradient of mean loss + penalty into `self.gradient`."""
-        layers, (forward, backward, _) = self.layers, self.activation
+        layers = self.layers
+        forward, backward = self.activation.forward, self.activation.backward
         x = batch.x
         inputs = [x]
         for layer in self.gated:
@@ -274,7 +244,7 @@ class ForwardBackward:
             x = x @ weight
             if bias is not None:
                 x += bias
-            a = x if self.activation.in_place else torch.empty_like(x)
+            a = x if self.activation.overwrites_input else torch.empty_like(x)
             self.activation.forward(x, a)
             x = a
         x = x @ last

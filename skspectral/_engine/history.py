@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-from skspectral._engine.optimizers import Adam
+from typing import Any
 
 __all__ = ["Epoch", "History", "OnEpoch"]
 
@@ -21,8 +20,8 @@ class History:
     best_epoch : int or None
         Epoch (from 0) whose parameters were restored, if any were.
     ended : {"max_iter", "patience", "diverged", "callback", "interrupted"}
-    optimizer : Adam or None
-        State to go on from; only where a single run was trained.
+    optimizer_state : dict or None
+        For `load_state_dict`, to go on from; only where a single run was trained.
     widths : list of (epoch, widths)
         When nodes left while it trained: after how many epochs, and the widths of the
         hidden layers from then on.
@@ -32,7 +31,7 @@ class History:
     validation_loss: list[float] = field(default_factory=list)
     best_epoch: int | None = None
     ended: str = "max_iter"
-    optimizer: Adam | None = None
+    optimizer_state: dict[str, Any] | None = None
     widths: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
 
 

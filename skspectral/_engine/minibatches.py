@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
-from skspectral._engine.rows import Rows, gather_rows
+from skspectral._engine.rows import gather_rows
 from skspectral._engine.run_table import Schedule
+from skspectral._engine.training_data import TrainingData
 
 __all__ = ["MinibatchBlock", "Minibatches", "epoch_shape"]
 
@@ -44,34 +45,29 @@ class Minibatches:
     Parameters
     ----------
     step : ForwardBackward
-    rows : Rows
-    target : Tensor of shape (n, o)
+    data : TrainingData
     index : list of K index tensors
         The rows of each run. All runs must have equally many minibatches of equal size.
     weight : Tensor of shape (K, n), on the CPU, or None
     schedule : Schedule
     generators : list of K torch.Generator
         Runs of equally many rows may share one.
-    n_outputs : int
-    factor : float
-        Of the row weights, see Loss.
     """
 
     def __init__(
         self,
         step: ForwardBackward,
-        rows: Rows,
-        target: Tensor,
+        data: TrainingData,
         index: list[Tensor],
         weight: Tensor | None,
         schedule: Schedule,
         generators: list[torch.Generator],
-        n_outputs: int,
-        factor: float,
     ) -> None:
+        rows, target = data.rows, data.target
+        n_outputs = step.parameters.sizes[-1]
         self.step, self.rows, self.target, self.index = step, rows, target, index
         self.shuffle = schedule.shuffle
-        self.weight, self.factor = weight, factor
+        self.weight, self.factor = weight, data.loss.factor(n_outputs)
         cut = epoch_shape(len(index[0]), schedule.batch_size)
         self.n_batches, self.batch_size = cut
         self.single = step.single

@@ -1,4 +1,4 @@
-"""Networks of equal shape that train in step, and the buffers they train in."""
+"""A batch of networks of the same shape, with all that their training needs."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -9,137 +9,139 @@ from torch import Tensor
 
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
-from skspectral._engine.losses import Loss, penalty
+from skspectral._engine.losses import penalty
 from skspectral._engine.minibatches import Minibatches
-from skspectral._engine.optimizers import Adam
-from skspectral._engine.rows import Rows
+from skspectral._engine.optimizers import Optimizer, make_optimizer
 from skspectral._engine.run_table import RunTable, rows_of
+from skspectral._engine.training_data import TrainingData
 from skspectral.nn import SpectralMLP
 
 __all__ = ["AfterStep", "BatchMembers", "Checkpoint", "NetworkBatch", "copy_generators"]
 
-AfterStep = Callable[[FlatParameters, Adam, float | Tensor], None]
+AfterStep = Callable[[FlatParameters, Optimizer, float | Tensor], None]
 
 
 class Checkpoint(NamedTuple):
-    """All that a run takes along, each in the shape of the whole network.
+    """All that runs need to go on in another batch, in the shape of whole networks.
 
     Attributes
     ----------
     network : SpectralMLP
         The parameters.
-    mean, square : SpectralMLP
-        Adam's moments of them.
     best : SpectralMLP
         The parameters that early stopping would restore.
+    moments : list of SpectralMLP
+        What the optimiser remembers of the parameters.
     """
 
     network: SpectralMLP
-    mean: SpectralMLP
-    square: SpectralMLP
     best: SpectralMLP
+    moments: list[SpectralMLP]
 
     @classmethod
-    def like(cls, network: SpectralMLP) -> "Checkpoint":
-        return cls(network, *(copy.deepcopy(network) for _ in range(3)))
+    def like(cls, network: SpectralMLP, n_moments: int) -> "Checkpoint":
+        """Room for a checkpoint of these networks, which are its parameters."""
+        best, *moments = (copy.deepcopy(network) for _ in range(1 + n_moments))
+        return cls(network, best, moments)
 
 
 class BatchMembers(NamedTuple):
-    """Who is in a crew.
+    """The runs of a batch, and what is left of their networks.
 
     Attributes
     ----------
-    members : list of int
+    runs : list of K ints
         Rows of the table of runs.
-    nodes : list of index tensors (K, width)
-        Nodes of each member that are still there, by hidden layer.
-    generators : list of torch.Generator
+    kept_nodes : list of index tensors (K, width)
+        Nodes of each run that are still there, by hidden layer.
+    generators : list of K torch.Generator
     """
 
-    members: list[int]
-    nodes: list[Tensor]
+    runs: list[int]
+    kept_nodes: list[Tensor]
     generators: list[torch.Generator]
 
 
 class NetworkBatch:
-    """Networks of equal shape: their parameters, optimiser, minibatches.
+    """K networks of the same shape: parameters, optimiser, minibatches.
 
     Parameters
     ----------
-    who : BatchMembers
+    members : BatchMembers
     network : SpectralMLP
         The whole networks of all runs: the start.
     table : RunTable
         Of all runs, as are `index` and `weight`.
-    rows, target, loss
-        See Task.
+    data : TrainingData
     index : list of index tensors
     weight : Tensor of shape (K, n), on the CPU, or None
     """
 
     def __init__(
         self,
-        who: BatchMembers,
+        members: BatchMembers,
         network: SpectralMLP,
         table: RunTable,
-        rows: Rows,
-        target: Tensor,
-        loss: type[Loss],
+        data: TrainingData,
         index: list[Tensor],
         weight: Tensor | None,
     ) -> None:
-        self.members, self.nodes, _ = who
+        self.members, self.nodes = members.runs, members.kept_nodes
         own_index = [index[k] for k in self.members]
-        self.generators = _share_generators(who.generators, own_index)
-        self.loss = loss
+        self.generators = _share_generators(members.generators, own_index)
+        self.loss = data.loss
         rules = table.select(self.members).layers
         self.parameters = FlatParameters(network, rules, self.members, self.nodes)
-        self.optimizer = Adam(self.parameters.trained)
-        self.step = ForwardBackward(self.parameters, loss)
-        n_outputs = network.sizes[-1]
+        self.optimizer = make_optimizer(self.parameters.trained)
+        self.step = ForwardBackward(self.parameters, self.loss)
         self.minibatches = Minibatches(
             self.step,
-            rows,
-            target,
+            data,
             own_index,
             None if weight is None else rows_of(weight, self.members),
             table.schedule,
             self.generators,
-            n_outputs,
-            loss.factor(n_outputs),
         )
         self.best = self.parameters.trained.clone()
-        self.completed = self.parameters.trained.clone()  # epochs, if interrupted
+        self.completed = self.parameters.trained.clone()  # of the last whole epoch
 
-    def resume(self, stored: Checkpoint, t: int) -> None:
-        """Take up what was stored, after `t` steps."""
+    def resume(self, checkpoint: Checkpoint, t: int) -> None:
+        """Go on from a checkpoint, after `t` steps."""
         read = self.parameters.read
-        self.optimizer.mean.copy_(read(stored.mean))
-        self.optimizer.square.copy_(read(stored.square))
+        for moment, network in zip(
+            self.optimizer.moments, checkpoint.moments, strict=True
+        ):
+            moment.copy_(read(network))
         self.optimizer.t = t
-        self.best.copy_(read(stored.best))
+        self.best.copy_(read(checkpoint.best))
 
-    def store(self, stored: Checkpoint) -> None:
-        """Put away what these members need to go on elsewhere."""
-        write, optimizer = self.parameters.write, self.optimizer
-        matrices = (
-            self.parameters.trained,
-            optimizer.mean,
-            optimizer.square,
-            self.best,
-        )
-        for matrix, network in zip(matrices, stored, strict=True):
-            write(matrix, network)
+    def store(self, checkpoint: Checkpoint) -> None:
+        """Write what these runs need to go on in another batch."""
+        write = self.parameters.write
+        write(self.parameters.trained, checkpoint.network)
+        write(self.best, checkpoint.best)
+        for moment, network in zip(
+            self.optimizer.moments, checkpoint.moments, strict=True
+        ):
+            write(moment, network)
 
-    def set_penalty(self, whether: bool) -> None:
-        """Whether the steps to come have the penalty."""
-        parameters, factor = self.parameters, 2.0 if whether else 0.0
+    def set_penalty(self, is_on: bool) -> None:
+        """Switch the penalty of the steps to come on or off."""
+        parameters, factor = self.parameters, 2.0 if is_on else 0.0
         torch.mul(parameters.alphas, factor, out=parameters.decay)
+
+    def keep_best(self, improved: list[bool], restore: list[bool]) -> None:
+        """Note the parameters of runs that improved; set others back to their best."""
+        trained, best = self.parameters.trained, self.best
+        better_rows = torch.tensor(improved, device=trained.device)[:, None]
+        torch.where(better_rows, trained, best, out=best)
+        recheckpoint_rows = torch.tensor(restore, device=trained.device)[:, None]
+        trained.copy_(torch.where(recheckpoint_rows, best, trained))
 
     def epoch(
         self, rates: Sequence[Any] | Tensor, after_step: AfterStep | None
     ) -> list[float]:
-        """All steps of one epoch; the mean objective of each member."""
+        """Take all steps of one epoch; return the mean objective of each run."""
         step, move, gradient = self.step, self.optimizer.step, self.step.gradient
         number = 0
         total = gradient.new_zeros(len(self.members), dtype=torch.float64)
@@ -164,7 +166,7 @@ class NetworkBatch:
 def copy_generators(
     generators: Sequence[torch.Generator],
 ) -> list[torch.Generator]:
-    """Copies, for a crew that must not draw what another crew is to draw."""
+    """Copies, so that no batch draws what another one is to draw."""
     copies = {id(g): torch.Generator().set_state(g.get_state()) for g in generators}
     return [copies[id(g)] for g in generators]
 

@@ -1,15 +1,45 @@
-"""Adam, in place."""
+"""Optimisers of a matrix of parameters, in place: Adam.
+
+Another one needs what `Optimizer` asks for, and a line in `make_optimizer`.
+"""
 
 import math
-from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "Optimizer", "make_optimizer"]
 
 # One pass over memory instead of six. Private to torch, hence the formula beside it.
 FUSED = getattr(torch, "_fused_adam_", None)
+
+
+class Optimizer(Protocol):
+    """What the training loop asks of an optimiser.
+
+    Attributes
+    ----------
+    t : int
+        Steps so far.
+    moments : tuple of Tensor of shape (K, P)
+        What it remembers of each parameter.
+    """
+
+    t: int
+
+    @property
+    def moments(self) -> tuple[Tensor, ...]: ...
+
+    def step(self, gradient: Tensor, rate: float | Tensor) -> None:
+        """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
+
+    def flush(self) -> None:
+        """Set to zero what would become a denormal number."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class Adam:
@@ -82,17 +112,21 @@ class Adam:
             torch.div(mean * (scale * rate).to(mean), scratch, out=scratch)
             self.parameters.add_(scratch)
 
-    def on(self, parameters: Tensor) -> "Adam":
-        """The same state, moving these parameters."""
-        other = Adam(parameters)
-        other.resume(self, list(range(len(parameters))))
-        return other
+    @property
+    def moments(self) -> tuple[Tensor, ...]:
+        """Matrices of the shape of the parameters, which move with their nodes."""
+        return self.mean, self.square
 
-    def resume(self, other: "Adam", rows: Sequence[int]) -> None:
-        """Take over the state of the given rows of `other`."""
-        self.mean.copy_(other.mean[rows])
-        self.square.copy_(other.square[rows])
-        self.t = other.t
+    def state_dict(self) -> dict[str, Any]:
+        """All that another Adam needs to go on, as NumPy arrays."""
+        moments = {"mean": self.mean, "square": self.square}
+        return {"t": self.t} | {n: m.cpu().numpy() for n, m in moments.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        self.mean.copy_(torch.tensor(state["mean"]))
+        self.square.copy_(torch.tensor(state["square"]))
+        self.t = state["t"]
 
     def flush(self) -> None:
         """Set to zero what has become so small that its square would be denormal.
@@ -104,3 +138,8 @@ class Adam:
         for tensor in (self.parameters, self.mean):
             torch.ops.aten.hardshrink.out(tensor, math.sqrt(tiny), out=tensor)
         torch.threshold_(self.square, tiny / 1e-6, 0.0)
+
+
+def make_optimizer(parameters: Tensor) -> Optimizer:
+    """Return the optimiser that all networks train with, before its first step."""
+    return Adam(parameters)

@@ -53,10 +53,10 @@ class Schedule:
         restored, and, if the schedule decays, the rate falls from where it was to zero
         before the run ends.
     warmup : int
-        Epochs, from the first, without penalty. In these no node leaves, patience is
-        not lost, and of what is watched only validation losses count.
+        Epochs, from the first, without penalty. In these no node is removed, the
+        patience counter is not advanced, and only validation losses can be the best.
     watch : bool
-        Whether `patience` is about the validation rows, where there are any. If not,
+        Whether `patience` watches the validation rows, where there are any. If not,
         their losses are only noted.
     shrink : bool
         Whether nodes leave the running network that no longer matter to it: see

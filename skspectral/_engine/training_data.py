@@ -1,5 +1,6 @@
-"""What is learned, what is told on the way, and what is told in the end."""
+"""What runs learn from, or are validated on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,10 +10,12 @@ from skspectral._engine.rows import Rows, rows_of_runs
 
 __all__ = ["TrainingData"]
 
+EVALUATION_ROWS = 4096  # of the validation rows, at a time
+
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Rows, targets and loss: what the runs learn, or are watched on.
+    """Rows, targets and loss: what the runs learn, or are validated on.
 
     Attributes
     ----------
@@ -21,8 +24,8 @@ class TrainingData:
         Of the dtype of the network; class indices (n_samples, 1) for cross-entropy.
     loss : Loss
     weight : Tensor of shape (K, n_samples) or None
-        Only for validation, where it says which rows a run is watched on, and how much
-        they count; the training weights are in the table of runs.
+        Only for validation, where it says on which rows a run is validated, and how
+        much they count. The training weights are in the table of runs.
     index : list of K index tensors or None
         Rows of each run. None: its rows of non-zero weight.
     """
@@ -34,6 +37,42 @@ class TrainingData:
     index: list[Tensor] | None = None
 
     def index_of_runs(self, weight: Tensor | None, n_runs: int) -> list[Tensor]:
+        """Return the rows of each run: K index tensors."""
         if self.index is not None:
             return self.index
         return rows_of_runs(weight, self.rows.n_rows, n_runs)
+
+    def mean_loss(
+        self,
+        forward: Callable[[Tensor], Tensor],
+        index: Tensor,
+        run: int,
+        *,
+        like: Tensor,
+    ) -> float:
+        """Return the weighted mean loss of one network on some rows.
+
+        Parameters
+        ----------
+        forward : callable
+            Outputs (n, o) of the network for rows (n, d).
+        index : Tensor
+            The rows.
+        run : int
+            Row of `weight`.
+        like : Tensor
+            Of the dtype and on the device of the network.
+        """
+        total, mass = 0.0, 0.0
+        for part in index.split(EVALUATION_ROWS):
+            on_device = part.to(like.device)
+            x = like.new_empty(len(part), self.rows.n_columns)
+            self.rows.take(on_device, x)
+            losses = self.loss.evaluate(forward(x), self.target[on_device]).double()
+            if self.weight is not None:
+                weight = self.weight[run, part].to(losses)
+                losses, mass = losses * weight, mass + float(weight.sum())
+            else:
+                mass += len(part)
+            total += float(losses.sum())
+        return total / mass

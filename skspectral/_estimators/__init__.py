@@ -17,7 +17,7 @@ from skspectral._estimators.classifier import SpectralMLPClassifier
 from skspectral._estimators.fit_plan import runs_at_once
 from skspectral._estimators.network_state import NetworkState
 from skspectral._estimators.parameters import Rule, check_parameters, hidden_sizes
-from skspectral._estimators.pruning import MERGE, is_merge, prune_estimator
+from skspectral._estimators.pruning import MERGE, is_merge
 from skspectral._estimators.regressor import SpectralMLPRegressor
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "hidden_sizes",
     "interrupt_ends_all",
     "is_merge",
-    "prune_estimator",
     "runs_at_once",
     "train_together",
     "trains_in_batches",

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import itertools
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skspectral._columns import ColumnStatistics, fit_statistics, split_validation_rows
-from skspectral._engine import Adam, History, Schedule
+from skspectral._engine import History, Schedule
 from skspectral._estimators.auto import auto_batch_size, auto_max_iter, choose_device
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.callbacks import (
@@ -31,6 +30,7 @@ from skspectral._estimators.validation import (
     validate_training_rows,
     validate_validation_rows,
 )
+from skspectral._estimators.warn import warn_user
 
 __all__ = ["BaseSpectralMLP"]
 
@@ -196,7 +196,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         state: NetworkState | None,
         *,
         alpha: float | None = None,
-        optimizer: dict[str, Any] | None = None,
+        optimizer_state: dict[str, Any] | None = None,
     ) -> FitPlan:
         """Plan on given data, from a given network or a fresh start."""
         sizes = (
@@ -220,12 +220,6 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             self.device,
             work=schedule.batch_size * sum(a * b for a, b in itertools.pairwise(sizes)),
         )
-        adam = None
-        if optimizer is not None:
-            adam = Adam(torch.tensor(optimizer["mean"]))
-            adam.mean.copy_(adam.parameters)
-            adam.square.copy_(torch.tensor(optimizer["square"]))
-            adam.t = optimizer["t"]
         plan = FitPlan(
             data=data,
             start=state,
@@ -237,7 +231,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             generator=generator,
             dtype=dtype,
             device=device,
-            optimizer=adam,
+            optimizer_state=optimizer_state,
         )
         if self.verbose:
             plan.on_epoch = epoch_printer(schedule.n_epochs, self.verbose)
@@ -321,22 +315,20 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if history.ended == "callback":
             return  # whoever stopped it knows
         if history.ended == "interrupted":
-            warnings.warn(
+            warn_user(
                 f"fit was interrupted; the network is that of epoch {self.n_iter_} of "
                 f"{n_epochs}.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
             return
         if len(self._network_state.phi) < 2 or self.gate == "both":
             return
         core = self._core()
         if core.vanished:
-            warnings.warn(
+            warn_user(
                 "the relevance of every node of a hidden layer vanished: the targets "
                 "need no hidden node, or alpha is too large. One node is kept.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
         gated = self.parametrization == "spectral" and self.trainable == "all"
@@ -345,91 +337,12 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             if self.n_iter_ < n_epochs:
                 longer = "It was stopped early: lower tol, or raise n_iter_no_change"
             # No number in it: warnings that differ are all shown, one a candidate.
-            warnings.warn(
+            warn_user(
                 "the core is still forming: no gap sets the dying nodes apart from the "
                 f"living, so that the core counts both. {longer} or alpha; or cut with "
                 "prune(threshold=0.05).",
                 ConvergenceWarning,
-                stacklevel=5,
             )
-
-    def partial_fit(self, X, y, sample_weight=None):
-        """Update the network with one pass over a chunk of rows.
-
-        The rate is constant at `learning_rate_init`. Column statistics are merged over
-        the chunks and the first and last layers re-expressed, so that the function does
-        not jump when they change (a network without intercepts keeps the statistics of
-        its first chunk). Adam's state goes on from chunk to chunk. The penalty is there
-        from the first chunk on. `n_iter_` counts chunks.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self
-        """
-        return self._partial_fit(X, y, sample_weight)
-
-    def _partial_fit(self, X, y, sample_weight):
-        first = not self.__sklearn_is_fitted__()
-        with self._all_or_nothing():
-            check_parameters(self)
-            if self.early_stopping:
-                raise ValueError(
-                    "partial_fit makes one pass and never stops early; got "
-                    "early_stopping=True. Turn it off."
-                )
-            table = validate_training_rows(
-                self, X, y, sample_weight, reset=first, first=first
-            )
-            self._partial_fit_table(table, first)
-        return self
-
-    def _partial_fit_table(self, table, first):
-        n_rows = len(table.y)
-        seed = int(
-            check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        )
-        self._resolve_alpha(n_rows + (0 if first else self._n_rows))
-        x_and_y = fit_statistics(table, self.standardize, regression=self._regression)
-        data = FitData(table, None, *x_and_y)
-        state, kept, losses = None, {}, []
-        if not first:
-            self._check_same_shape(table)
-            state, x, y = self._carry_over(data.x, data.y, merge=True)
-            data = dataclasses.replace(data, x=x, y=y)
-            kept = getattr(self, "_partial", {})
-            losses = list(self.loss_curve_)
-        schedule = Schedule(
-            n_epochs=1,
-            batch_size=self._batch_size(n_rows),
-            decay="constant",
-            shuffle=self.shuffle,
-        )
-        same = kept.get("trainable") == self.trainable  # else moments of other numbers
-        optimizer = kept.get("optimizer") if same else None
-        plan = self._plan_training(data, schedule, seed, state, optimizer=optimizer)
-        if kept:
-            plan.generator.set_state(torch.tensor(kept["generator"]))
-        ((state, history),) = train_together([plan])
-        self._finish(plan, state, history, warn=False)
-        adam = history.optimizer
-        assert adam is not None
-        self._partial = {
-            "trainable": self.trainable,
-            "generator": plan.generator.get_state().numpy(),
-            "optimizer": {
-                "mean": adam.mean.cpu().numpy(),
-                "square": adam.square.cpu().numpy(),
-                "t": adam.t,
-            },
-        }
-        self.loss_curve_ = losses + self.loss_curve_
-        self.n_iter_ = len(self.loss_curve_)
 
     def _carry_over(
         self, x: ColumnStatistics, y: ColumnStatistics, *, merge: bool = False

@@ -31,7 +31,7 @@ from skspectral._engine import (
 )
 from skspectral._estimators.fit_plan import FitEpoch, FitPlan, runs_at_once
 from skspectral._estimators.network_state import NetworkState
-from skspectral.nn import SpectralMLP
+from skspectral.nn import ACTIVATIONS, SpectralMLP
 
 __all__ = ["train_together"]
 
@@ -197,7 +197,7 @@ def _train_batch(
         task,
         runs,
         validation=validation,
-        optimizer=plans[0].optimizer,
+        optimizer_state=plans[0].optimizer_state,
         generators=[plan.generator for plan in plans],
         on_epoch=tell if told else None,
         after_step=plans[0].after_step,
@@ -215,7 +215,7 @@ def _widened(plan: FitPlan) -> tuple[int, ...]:
     On every device, since partial_fit keeps Adam's state from one to the next.
     """
     first, *hidden, last = plan.start.sizes
-    if plan.start.activation != "logistic":
+    if ACTIVATIONS[plan.start.activation].keeps_zero:
         hidden = [max(width, NARROW) for width in hidden]
     return (first, *hidden, last)
 

@@ -8,13 +8,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.export import as_sklearn_mlp
+from skspectral._estimators.pruning import PrunableSpectralMLP
 
 __all__ = ["SpectralMLPClassifier"]
 
 
-class SpectralMLPClassifier(ClassifierMixin, BaseSpectralMLP):
+class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
     """Neural network for classification that tells how wide it had to be.
 
     A multi-layer perceptron whose layers are written in eigenvectors and eigenvalues,

@@ -5,7 +5,7 @@ import torch
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import LabelBinarizer
 
-from skspectral.nn import Standardized
+from skspectral.nn import ACTIVATIONS, Standardized
 
 __all__ = ["as_sklearn_mlp", "as_torch_module"]
 
@@ -25,10 +25,11 @@ def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
         For ``activation="silu"``, which scikit-learn's MLP does not have.
     """
     state = estimator._state()
-    if state.activation == "silu":
+    if not ACTIVATIONS[state.activation].in_sklearn:
+        names = [name for name, known in ACTIVATIONS.items() if known.in_sklearn]
         raise ValueError(
-            "scikit-learn's MLP has the activations identity, logistic, tanh and relu; "
-            "got activation='silu'. Export with to_torch() instead."
+            f"scikit-learn's MLP has the activations {', '.join(names)}; "
+            f"got activation={state.activation!r}. Export with to_torch() instead."
         )
     kind = MLPRegressor if classes is None else MLPClassifier
     mlp = kind(

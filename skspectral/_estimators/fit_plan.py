@@ -8,12 +8,13 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from scipy import sparse
 
 from skspectral._columns import ColumnStatistics, Samples
-from skspectral._engine import Adam, AfterStep, History, LayerRule, Schedule
+from skspectral._engine import AfterStep, History, LayerRule, Schedule
 from skspectral._estimators.network_state import NetworkState
 
 __all__ = ["FitData", "FitEpoch", "FitPlan", "runs_at_once"]
@@ -78,7 +79,7 @@ class FitPlan:
         On the CPU; permutes the rows.
     dtype : torch.dtype
     device : torch.device
-    optimizer : Adam or None
+    optimizer_state : dict or None
         State to go on from.
     on_epoch : callable or None
         Told of each epoch; True ends this fit, and no other.
@@ -96,7 +97,7 @@ class FitPlan:
     generator: torch.Generator
     dtype: torch.dtype
     device: torch.device
-    optimizer: Adam | None = None
+    optimizer_state: dict[str, Any] | None = None
     on_epoch: Callable[[FitEpoch], bool] | None = None
     after_step: AfterStep | None = None
 
@@ -117,7 +118,7 @@ class FitPlan:
             sparse.issparse(table.X),
             table.weight is None,
             watched is None or (watched.weight is None, sparse.issparse(watched.X)),
-            None if self.optimizer is None else id(self.optimizer),
+            None if self.optimizer_state is None else id(self.optimizer_state),
             self.after_step,
         )
 

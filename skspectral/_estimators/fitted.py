@@ -10,7 +10,6 @@ from skspectral._core import NO_CORE, Core, gap_core, hidden_relevance, input_re
 from skspectral._engine import layer_rules
 from skspectral._estimators.export import as_torch_module
 from skspectral._estimators.network_state import NetworkState
-from skspectral._estimators.pruning import prune_estimator
 
 __all__ = ["FittedSpectralMLP"]
 
@@ -150,86 +149,6 @@ class FittedSpectralMLP(BaseEstimator):
         weights[-1] = weights[-1] * y.scale[:, None]
         bias[-1] = bias[-1] * y.scale + y.mean
         return [np.ascontiguousarray(w.T) for w in weights], bias
-
-    def prune(
-        self,
-        X=None,
-        y=None,
-        sample_weight=None,
-        *,
-        threshold="gap",
-        n_nodes=None,
-        relevance="R",
-        merge=True,
-        refit=False,
-    ):
-        """Cut the network to its core.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Rows to fold on, with ``merge="fold"``, and to refit on, with
-            ``refit=True``; not used without these. Those of fit, as a rule: away from
-            the rows it is given, folding may change the function a lot.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their targets, for ``refit=True``.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-        threshold : "gap" or float in [0, 1), default="gap"
-            ``"gap"`` cuts each layer at the widest gap of its sorted relevance, if that
-            spans two decades, else at 1e-6 of the largest. A number keeps the nodes
-            with at least that fraction of the layer's largest relevance; the paper's is
-            0.05, the histogram bin of [1]_.
-        n_nodes : int, float or tuple of them, default=None
-            Keep that many nodes in each hidden layer instead, before any are merged; a
-            float in (0, 1] is a fraction of them, rounded, one node at least.
-        relevance : {"R", "path"}, default="R"
-            ``"R"``: gated norm of a node. ``"path"``: norm of its incoming times norm
-            of its outgoing weights.
-        merge : bool or "fold", default=True
-            Which nodes of a ReLU network become one. True: those that point the same
-            way (see :func:`skspectral.nn.merge_parallel_nodes`), which changes next to
-            nothing. ``"fold"``: all on one hyperplane, whichever way they point (see
-            :func:`skspectral.nn.fold_nodes`), and linear functions as few nodes as can
-            be; the outputs on X change by up to 0.1 % of their variance, of more than
-            20,000 rows on these many, evenly spaced. Fewer nodes for the same
-            function; refitting returns what it cost. False: none.
-        refit : bool, default=False
-            Train the survivors on, without penalty, for a quarter of the epochs.
-
-        Returns
-        -------
-        estimator
-            A new fitted estimator whose `hidden_layer_sizes` are those of the core.
-            What a removed node still emits is folded into the next layer. The
-            original is left untouched. Where `threshold` finds nothing dead it is an
-            equal network, and a warning says so. `loss_`, `loss_curve_` and `n_iter_`
-            tell of the fit before the cut, unless `refit`.
-
-        Raises
-        ------
-        ValueError
-            For a cut or a `merge` outside its rule, ``gate="both"``, which defines no
-            core, or rows that are missing.
-
-        References
-        ----------
-        .. [1] L. Giambagli et al., "How a student becomes a teacher", NeurIPS 2023,
-           arXiv:2310.12612.
-        """
-        check_is_fitted(self)
-        pruned, _ = prune_estimator(
-            self,
-            X,
-            y,
-            sample_weight,
-            threshold=threshold,
-            n_nodes=n_nodes,
-            relevance=relevance,
-            merge=merge,
-            refit=refit,
-        )
-        return pruned
 
     def _outputs(self, X, finish=lambda outputs: outputs) -> np.ndarray:
         """Outputs for raw rows, (n, o), float64, or what `finish` makes of them.

@@ -155,7 +155,7 @@ class NetworkState:
         In float64, whatever trained the network: rounding would make a row's prediction
         depend on the rows beside it.
         """
-        act = ACTIVATIONS[self.activation]
+        act = ACTIVATIONS[self.activation].function
         *layers, (weight, bias) = self._affine
         a = torch.from_numpy(x)
         with torch.inference_mode():

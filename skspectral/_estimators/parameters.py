@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skspectral.nn import ACTIVATIONS
+
 __all__ = ["Rule", "check_parameters", "hidden_sizes"]
 
 
@@ -81,7 +83,7 @@ RULES: dict[str, Rule] = {
         _widths,
         "For a linear model pass ().",
     ),
-    "activation": _one_of("identity", "logistic", "tanh", "relu", "silu"),
+    "activation": _one_of(*ACTIVATIONS),
     "fit_intercept": _flag(),
     "parametrization": _one_of("spectral", "dense"),
     "gate": _one_of("out", "in", "both"),

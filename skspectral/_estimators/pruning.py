@@ -2,28 +2,194 @@
 
 import copy
 import math
-import warnings
 from numbers import Real
 
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
-from skspectral._core import find_core, gap_core
+from skspectral._core import Core, find_core, gap_core
 from skspectral._engine import Schedule
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.fit_plan import FitData
 from skspectral._estimators.network_state import NetworkState
+from skspectral._estimators.partial_fit import IncrementalSpectralMLP
 from skspectral._estimators.validation import validate_rows, validate_training_rows
-from skspectral.nn import fold_and_tell, merge_and_tell, remove_nodes
+from skspectral._estimators.warn import warn_user
+from skspectral.nn import SpectralMLP, fold_and_tell, merge_and_tell, remove_nodes
 
-__all__ = ["FOLD_ROWS", "MERGE", "is_merge", "prune_estimator"]
+__all__ = ["FOLD_ROWS", "MERGE", "PrunableSpectralMLP", "is_merge"]
 
 MERGE = (
     "True, False or 'fold'",
     "True merges nodes that point the same way, 'fold' all on one hyperplane.",
 )
-FOLD_ROWS = 20_000  # of more rows these many, evenly spaced, say what a network does
+# Rows that a fold computes with, evenly spaced where there are more: its time grows
+# with their number, and a network of some dozen nodes does not need more.
+FOLD_ROWS = 20_000
+
+
+class PrunableSpectralMLP(IncrementalSpectralMLP):
+    """A network that can be cut to its core: the method `prune`."""
+
+    def prune(
+        self,
+        X=None,
+        y=None,
+        sample_weight=None,
+        *,
+        threshold="gap",
+        n_nodes=None,
+        relevance="R",
+        merge=True,
+        refit=False,
+    ):
+        """Cut the network to its core.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Rows to fold on, with ``merge="fold"``, and to refit on, with
+            ``refit=True``; not used without these. Those of fit, as a rule: away from
+            the rows it is given, folding may change the function a lot.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their targets, for ``refit=True``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        threshold : "gap" or float in [0, 1), default="gap"
+            ``"gap"`` cuts each layer at the widest gap of its sorted relevance, if that
+            spans two decades, else at 1e-6 of the largest. A number keeps the nodes
+            with at least that fraction of the layer's largest relevance; the paper's is
+            0.05, the histogram bin of [1]_.
+        n_nodes : int, float or tuple of them, default=None
+            Keep that many nodes in each hidden layer instead, before any are merged; a
+            float in (0, 1] is a fraction of them, rounded, one node at least.
+        relevance : {"R", "path"}, default="R"
+            ``"R"``: gated norm of a node. ``"path"``: norm of its incoming times norm
+            of its outgoing weights.
+        merge : bool or "fold", default=True
+            Which nodes of a ReLU network become one. True: those that point the same
+            way (see :func:`skspectral.nn.merge_parallel_nodes`), which changes next to
+            nothing. ``"fold"``: all on one hyperplane, whichever way they point (see
+            :func:`skspectral.nn.fold_nodes`), and linear functions as few nodes as can
+            be; the outputs on X change by up to 0.1 % of their variance, of more than
+            20,000 rows on these many, evenly spaced. Fewer nodes for the same
+            function; refitting returns what it cost. False: none.
+        refit : bool, default=False
+            Train the survivors on, without penalty, for a quarter of the epochs.
+
+        Returns
+        -------
+        estimator
+            A new fitted estimator whose `hidden_layer_sizes` are those of the core.
+            What a removed node still emits is folded into the next layer. The
+            original is left untouched. Where `threshold` finds nothing dead it is an
+            equal network, and a warning says so. `loss_`, `loss_curve_` and `n_iter_`
+            tell of the fit before the cut, unless `refit`.
+
+        Raises
+        ------
+        ValueError
+            For a cut or a `merge` outside its rule, ``gate="both"``, which defines no
+            core, or rows that are missing.
+
+        References
+        ----------
+        .. [1] L. Giambagli et al., "How a student becomes a teacher", NeurIPS 2023,
+           arXiv:2310.12612.
+        """
+        check_is_fitted(self)
+        pruned, _ = self._prune(
+            X,
+            y,
+            sample_weight,
+            threshold=threshold,
+            n_nodes=n_nodes,
+            relevance=relevance,
+            merge=merge,
+            refit=refit,
+        )
+        return pruned
+
+    def _prune(
+        self, X, y, sample_weight, *, threshold, n_nodes, relevance, merge, refit
+    ):
+        """Cut as `prune` does, and return which nodes are kept as well.
+
+        Returns
+        -------
+        pruned : estimator
+        nodes : list of ndarray of int, one per hidden layer
+            Index of each node before the cut. Of merged nodes, the representative; for
+            a node that carries a linear function, a node that was folded into it.
+        """
+        _check_rows(X, y, merge=merge, refit=refit)
+        network = self._network()
+        if len(network.sizes) == 2:
+            raise ValueError(
+                "prune cuts hidden nodes; got a network without any "
+                "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
+            )
+        core = find_core(
+            network,
+            threshold=threshold,
+            n_nodes=n_nodes,
+            relevance=relevance,
+            is_core=self._is_core,
+        )
+        rows = None
+        if isinstance(merge, str):
+            rows = _rows_to_fold_on(self, X, sample_weight)
+        small, nodes = _cut(network, core, merge=bool(merge), rows=rows)
+        _warn_of_cut(
+            core,
+            removed_nothing=small.sizes == network.sizes,
+            by_number=n_nodes is not None,
+            was_core=self._is_core,
+        )
+        # A network that was cut to its core has no dead nodes to find a gap by. One
+        # that was cut by number or threshold may still have some.
+        by_gap = n_nodes is None and isinstance(threshold, str)
+        whole = core if by_gap else gap_core(network, is_core=self._is_core)
+        pairs = zip(core.masks, whole.masks, strict=True)
+        keeps_dead_nodes = any(bool((kept & ~alive).any()) for kept, alive in pairs)
+
+        pruned = self._with_network(small)
+        if refit:
+            pruned._refit_without_penalty(X, y, sample_weight)
+        pruned._is_core = not (keeps_dead_nodes or whole.forming)
+        return pruned, nodes
+
+    def _with_network(self, network: SpectralMLP):
+        """A fitted estimator like this one, with another network."""
+        other = clone(self).set_params(hidden_layer_sizes=network.sizes[1:-1])
+        # The state of Adam has the old shape; `clone` has set up callbacks already.
+        left_out = {*other.get_params(), "_partial", "_skl_callbacks"}
+        fitted = {k: v for k, v in vars(self).items() if k not in left_out}
+        vars(other).update(copy.deepcopy(fitted))
+        other._network_state = NetworkState.from_network(network)
+        return other
+
+    def _refit_without_penalty(self, X, y, sample_weight):
+        """Train on without penalty, which undoes the shrinkage of the survivors."""
+        table = validate_training_rows(self, X, y, sample_weight, reset=False)
+        self._check_same_shape(table)
+        schedule = Schedule(
+            n_epochs=max(1, math.ceil(self.n_iter_ / 4)),
+            batch_size=self._batch_size(len(table.y)),
+            decay="linear",
+            shuffle=self.shuffle,
+        )
+        plan = self._plan_training(
+            FitData(table, None, self._x_columns, self._y_columns),
+            schedule,
+            self._draw_seeds()[0],
+            self._state(),
+            alpha=0.0,
+        )
+        ((state, history),) = train_together([plan])
+        self._finish(plan, state, history, warn=False)
 
 
 def is_merge(value) -> bool:
@@ -33,27 +199,8 @@ def is_merge(value) -> bool:
     )
 
 
-def prune_estimator(
-    estimator,
-    X,
-    y,
-    sample_weight,
-    *,
-    threshold,
-    n_nodes,
-    relevance,
-    merge,
-    refit,
-):
-    """See the ``prune`` method of the estimators.
-
-    Returns
-    -------
-    pruned : estimator
-    nodes : list of ndarray of int, one per hidden layer
-        Where the nodes of `pruned` were before; of merged ones the representative, of
-        one that carries a linear function a node that was folded into it.
-    """
+def _check_rows(X, y, *, merge, refit) -> None:
+    """Raise where `merge` breaks its rule, or the rows that a cut needs are missing."""
     missing = [name for name, given in (("X", X), ("y", y)) if given is None]
     if refit and missing:
         raise ValueError(
@@ -74,71 +221,25 @@ def prune_estimator(
             f"X must be a table of rows, to fold or to refit on; got {X!r}. Name what "
             "you meant: prune(threshold=...) or prune(n_nodes=...)."
         )
-    network = estimator._network()
-    if len(network.sizes) == 2:
-        raise ValueError(
-            "prune cuts hidden nodes; got a network without any "
-            "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
-        )
-    was_core = estimator._is_core
-    core = find_core(
-        network,
-        threshold=threshold,
-        n_nodes=n_nodes,
-        relevance=relevance,
-        is_core=was_core,
-    )
-    if core.vanished:
-        warnings.warn(
-            "every relevance of a hidden layer vanished; one node of it is kept.",
-            UserWarning,
-            stacklevel=3,
-        )
+
+
+def _cut(network: SpectralMLP, core: Core, *, merge: bool, rows):
+    """Remove the nodes outside the core, then fold on the rows or merge the rest."""
     small = remove_nodes(network, core.masks)
     nodes = [np.flatnonzero(mask.numpy()) for mask in core.masks]
-    if merge:
-        if isinstance(merge, str):
-            rows, weight = _rows_to_fold_on(estimator, X, sample_weight)
-            small, stands = fold_and_tell(small, rows, weight)
-        else:
-            small, stands = merge_and_tell(small)
-        nodes = [n[mask.numpy()] for n, mask in zip(nodes, stands, strict=True)]
-    nothing = small.sizes == network.sizes
-    forming = core.forming
-    if n_nodes is None and not was_core and (nothing or forming):
-        what = "nothing" if nothing else "only nodes without any relevance"
-        hint = "every one is needed at this alpha, or the fit was too short to tell"
-        if forming:
-            hint = (
-                "the core is still forming: raise max_iter or alpha, or cut by number"
-            )
-        warnings.warn(f"prune removed {what}: {hint}.", UserWarning, stacklevel=3)
-    pruned = clone(estimator).set_params(hidden_layer_sizes=small.sizes[1:-1])
-    # Not the state of an optimiser of another shape; callbacks the clone has already.
-    left_out = {*pruned.get_params(), "_partial", "_skl_callbacks"}
-    fitted = {k: v for k, v in vars(estimator).items() if k not in left_out}
-    vars(pruned).update(copy.deepcopy(fitted))
-    pruned._network_state = NetworkState.from_network(small)
-    if refit:
-        _refit(pruned, X, y, sample_weight)
-    # A cut network has no dead nodes to find a gap by; but for those asked for.
-    by_gap = n_nodes is None and isinstance(threshold, str)
-    whole = core if by_gap else gap_core(network, is_core=was_core)
-    pairs = zip(core.masks, whole.masks, strict=True)
-    dead_kept = any(bool((kept & ~alive).any()) for kept, alive in pairs)
-    pruned._is_core = not (dead_kept or whole.forming)
-    return pruned, nodes
+    if not merge:
+        return small, nodes
+    small, kept = merge_and_tell(small) if rows is None else fold_and_tell(small, *rows)
+    return small, [n[mask.numpy()] for n, mask in zip(nodes, kept, strict=True)]
 
 
 def _rows_to_fold_on(estimator, X, sample_weight):
     """Rows in the units of the network, and their weights, as tensors."""
     X, weight = validate_rows(estimator, X, sample_weight)
     if X.shape[0] < min(estimator._n_rows, FOLD_ROWS) / 2:
-        warnings.warn(
+        warn_user(
             "merge='fold' keeps the function on the rows it is given, not elsewhere; "
-            f"got {X.shape[0]} rows, where fit had {estimator._n_rows}. Pass those.",
-            UserWarning,
-            stacklevel=4,
+            f"got {X.shape[0]} rows, where fit had {estimator._n_rows}. Pass those."
         )
     if X.shape[0] > FOLD_ROWS:
         rows = np.linspace(0, X.shape[0] - 1, FOLD_ROWS).round().astype(int)
@@ -147,22 +248,16 @@ def _rows_to_fold_on(estimator, X, sample_weight):
     return x, None if weight is None else torch.tensor(weight)
 
 
-def _refit(estimator, X, y, sample_weight) -> None:
-    """Train on without penalty: the lasso's shrinkage of the survivors is undone."""
-    table = validate_training_rows(estimator, X, y, sample_weight, reset=False)
-    estimator._check_same_shape(table)
-    schedule = Schedule(
-        n_epochs=max(1, math.ceil(estimator.n_iter_ / 4)),
-        batch_size=estimator._batch_size(len(table.y)),
-        decay="linear",
-        shuffle=estimator.shuffle,
-    )
-    plan = estimator._plan_training(
-        FitData(table, None, estimator._x_columns, estimator._y_columns),
-        schedule,
-        estimator._draw_seeds()[0],
-        estimator._state(),
-        alpha=0.0,
-    )
-    ((state, history),) = train_together([plan])
-    estimator._finish(plan, state, history, warn=False)
+def _warn_of_cut(
+    core: Core, *, removed_nothing: bool, by_number: bool, was_core: bool
+) -> None:
+    """Warn where a cut found nothing dead, or could not tell the dead apart."""
+    if core.vanished:
+        warn_user("every relevance of a hidden layer vanished; one node of it is kept.")
+    if by_number or was_core or not (removed_nothing or core.forming):
+        return
+    what = "nothing" if removed_nothing else "only nodes without any relevance"
+    hint = "every one is needed at this alpha, or the fit was too short to tell"
+    if core.forming:
+        hint = "the core is still forming: raise max_iter or alpha, or cut by number"
+    warn_user(f"prune removed {what}: {hint}.")

@@ -4,13 +4,13 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.export import as_sklearn_mlp
+from skspectral._estimators.pruning import PrunableSpectralMLP
 
 __all__ = ["SpectralMLPRegressor"]
 
 
-class SpectralMLPRegressor(RegressorMixin, BaseSpectralMLP):
+class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
     """Neural network for regression that tells how wide it had to be.
 
     A multi-layer perceptron whose layers are written in eigenvectors and eigenvalues,

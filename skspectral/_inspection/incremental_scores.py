@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skspectral.nn import ACTIVATIONS, SpectralMLP, Standardized
+from skspectral.nn import ACTIVATIONS, Standardized, output_when_shut
 
-__all__ = ["AccuracySums", "R2Sums", "incremental_scores"]
+__all__ = ["AccuracySums", "R2Sums", "scores_at_numbers"]
 
 BLOCK = 2**21  # activations held at a time: 16 MB in float64
 
@@ -71,7 +71,7 @@ class AccuracySums:
         return totals[..., 0] / self.weight.sum()
 
 
-def incremental_scores(
+def scores_at_numbers(
     module: Standardized,
     X,
     tally: R2Sums | AccuracySums,
@@ -121,13 +121,13 @@ def _outputs(
 ) -> Iterator[tuple[int, int, np.ndarray]]:
     """Outputs (n, o) at each (order, point), on raw rows."""
     network = module.network
-    act = ACTIVATIONS[network.activation]
+    act = ACTIVATIONS[network.activation].function
     layers = list(network.layers)
     h = (x - module.x_mean) / module.x_scale
     for before in layers[: layer + 1]:
         h = act(before(h))
     after = layers[layer + 1]
-    weight, removed = after.weight, _constants(network, layer)
+    weight, removed = after.weight, output_when_shut(network, layer)
     nothing_kept = weight @ removed
     if after.bias is not None:
         nothing_kept = nothing_kept + after.bias
@@ -144,12 +144,3 @@ def _outputs(
             for after in layers[layer + 2 :]:
                 h = after(act(h))
             yield k, i, (h * module.y_scale + module.y_mean).numpy()
-
-
-def _constants(network: SpectralMLP, layer: int) -> Tensor:
-    """What each node of a layer emits once its gate is shut, as in `remove_nodes`."""
-    own, after = network.layers[layer], network.layers[layer + 1]
-    if after.gate == "in":  # its gate lets nothing through
-        return torch.zeros_like(own.lambda_out)
-    bias = torch.zeros_like(own.lambda_out) if own.bias is None else own.bias
-    return ACTIVATIONS[network.activation](bias)

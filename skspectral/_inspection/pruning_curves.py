@@ -17,7 +17,7 @@ from skspectral._estimators import NetworkState
 from skspectral._inspection.incremental_scores import (
     AccuracySums,
     R2Sums,
-    incremental_scores,
+    scores_at_numbers,
 )
 from skspectral._selection import accepts_weight
 from skspectral.nn import SpectralMLP, remove_nodes
@@ -300,7 +300,7 @@ def _own_scores(estimator, module, X, y, weight, layer, orders, numbers) -> np.n
         else AccuracySums(_as_codes(y, estimator), weight)
     )
     X = X.tocsr() if hasattr(X, "tocsr") else X
-    return incremental_scores(module, X, tally, layer, orders, numbers)
+    return scores_at_numbers(module, X, tally, layer, orders, numbers)
 
 
 def _as_codes(y, estimator) -> np.ndarray:

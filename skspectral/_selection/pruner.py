@@ -11,7 +11,6 @@ from sklearn.base import (
     clone,
     is_classifier,
 )
-from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
@@ -24,33 +23,27 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skspectral._core import NO_CORE
 from skspectral._estimators import (
     CallbackSupportMixin,
-    check_parameters,
-    hidden_sizes,
     interrupt_ends_all,
-    prune_estimator,
     with_callbacks,
 )
 from skspectral._selection.max_loss import choose_cut, split_rows
 from skspectral._selection.pruner_parameters import check_pruner
-from skspectral._selection.report import report_html, report_row
+from skspectral._selection.report import ReportMixin, report_row
 from skspectral._selection.scoring import accepts_weight
+from skspectral._selection.small_network import SmallNetworkMixin, estimator_has
 
 __all__ = ["SpectralPruner"]
 
 
-def _estimator_has(name):
-    def check(self):
-        getattr(getattr(self, "estimator_", self.estimator), name)  # raises if not
-        return True
-
-    return check
-
-
 class SpectralPruner(
-    CallbackSupportMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    SmallNetworkMixin,
+    ReportMixin,
+    BaseEstimator,
 ):
     """Fit a network, cut it to its core, and keep the small one.
 
@@ -218,7 +211,7 @@ class SpectralPruner(
             For a parameter outside its rule, an estimator that has no core, or data
             that the estimator refuses. The pruner is then what it was before the call.
         """
-        inner, frozen = self._checked_estimator(), self._is_frozen()
+        inner, frozen = check_pruner(self), self._is_frozen()
         if y is None and not (frozen and self.max_loss is None and not self.refit):
             raise ValueError(
                 "the pruner requires y to be passed, but the target y is None. Only "
@@ -257,8 +250,7 @@ class SpectralPruner(
                 relevance=self.relevance,
             )
             cut["n_nodes"] = results["chosen"]
-        small, nodes = prune_estimator(
-            large,
+        small, nodes = large._prune(
             X,
             y,
             routed.estimator.fit.get("sample_weight"),
@@ -295,42 +287,6 @@ class SpectralPruner(
 
     def _inner(self):
         return self.estimator.estimator if self._is_frozen() else self.estimator
-
-    def _checked_estimator(self):
-        """The spectral estimator, once it and all parameters are known to be good."""
-        inner = self._inner()
-        if isinstance(inner, type) or not hasattr(inner, "prune"):
-            raise ValueError(
-                "`estimator` must be a SpectralMLPRegressor or SpectralMLPClassifier, "
-                f"or a FrozenEstimator around one; got {inner!r}. A Pipeline or a "
-                "search goes around the pruner: it is the step after the "
-                "preprocessing, make_pipeline(SimpleImputer(), SpectralPruner(...))."
-            )
-        if self._is_frozen():
-            try:
-                check_is_fitted(inner)
-            except NotFittedError:
-                raise NotFittedError(
-                    "a FrozenEstimator must hold a fitted estimator; got "
-                    f"{inner!r}, which is not fitted yet. Fit it first, or pass it "
-                    "without FrozenEstimator and the pruner fits it."
-                ) from None
-            state = inner._state()
-            widths, both = state.sizes[1:-1], "both" in state.gates
-        else:
-            check_parameters(inner)
-            widths = hidden_sizes(inner.hidden_layer_sizes)
-            both = inner.gate == "both" and inner.parametrization == "spectral"
-        check_pruner(self, widths)
-        if not widths:
-            raise ValueError(
-                "a pruner cuts hidden nodes, so it needs a hidden layer; got "
-                "hidden_layer_sizes=(). Give the network a width, or use it without "
-                "the pruner."
-            )
-        if both:
-            raise ValueError(NO_CORE)
-        return inner
 
     def _route(self, scorer, parameters) -> Bunch:
         """Which parameters of fit go to the estimator, the splitter and the scorer."""
@@ -401,31 +357,7 @@ class SpectralPruner(
         prefix = type(self).__name__.lower()
         return np.array([f"{prefix}{j}" for j in self.kept_nodes_[-1]], dtype=object)
 
-    @available_if(_estimator_has("predict"))
-    def predict(self, X):
-        """Predict with the small network; see its class."""
-        check_is_fitted(self)
-        return self.estimator_.predict(X)
-
-    @available_if(_estimator_has("predict_proba"))
-    def predict_proba(self, X):
-        """Probabilities of the classes, by the small network."""
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
-
-    @available_if(_estimator_has("predict_log_proba"))
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes, by the small network."""
-        check_is_fitted(self)
-        return self.estimator_.predict_log_proba(X)
-
-    @available_if(_estimator_has("decision_function"))
-    def decision_function(self, X):
-        """Logits of the small network."""
-        check_is_fitted(self)
-        return self.estimator_.decision_function(X)
-
-    @available_if(_estimator_has("score"))
+    @available_if(estimator_has("score"))
     def score(self, X, y, **params):
         """Score of the small network: R^2 or accuracy.
 
@@ -445,26 +377,6 @@ class SpectralPruner(
             params = process_routing(self, "score", **params).estimator.score
         return self.estimator_.score(X, y, **params)
 
-    @property
-    def n_features_in_(self):
-        """Columns of X."""
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the columns of X."""
-        return self.estimator_.feature_names_in_
-
-    @property
-    def classes_(self):
-        """Classes of a classifier."""
-        return self.estimator_.classes_
-
-    @property
-    def feature_importances_(self):
-        """Importance of each column for the small network; for SelectFromModel."""
-        return self.estimator_.feature_importances_
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         if hasattr(self.estimator, "__sklearn_tags__"):
@@ -475,19 +387,3 @@ class SpectralPruner(
             tags.target_tags = inner.target_tags
             tags.input_tags = inner.input_tags
         return tags
-
-    # The names of Jupyter's protocol, whatever scikit-learn's own are behind them.
-    @property
-    def _repr_html_(self):
-        plain = super()._repr_html_
-        return lambda: self._with_report(plain())
-
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if "text/html" in bundle:
-            bundle["text/html"] = self._with_report(bundle["text/html"])
-        return bundle
-
-    def _with_report(self, page: str) -> str:
-        report = vars(self).get("report_")
-        return page if report is None else page + report_html(report)

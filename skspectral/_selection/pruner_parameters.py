@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
-from skspectral._core import check_cut
-from skspectral._estimators import MERGE, Rule, is_merge
+from skspectral._core import NO_CORE, check_cut
+from skspectral._estimators import MERGE, Rule, check_parameters, hidden_sizes, is_merge
 
 __all__ = ["check_pruner"]
 
@@ -55,7 +57,7 @@ PRUNER_RULES = {
 }
 
 
-def check_pruner(pruner, widths: tuple[int, ...]) -> None:
+def _check_parameters(pruner, widths: tuple[int, ...]) -> None:
     """Raise for the first parameter of a pruner that breaks its rule.
 
     Raises
@@ -90,3 +92,40 @@ def check_pruner(pruner, widths: tuple[int, ...]) -> None:
         )
     relevance = parameters["relevance"]
     check_cut(widths, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
+
+
+def check_pruner(pruner):
+    """The spectral estimator, once it and all parameters are known to be good."""
+    inner = pruner._inner()
+    if isinstance(inner, type) or not hasattr(inner, "prune"):
+        raise ValueError(
+            "`estimator` must be a SpectralMLPRegressor or SpectralMLPClassifier, "
+            f"or a FrozenEstimator around one; got {inner!r}. A Pipeline or a "
+            "search goes around the pruner: it is the step after the "
+            "preprocessing, make_pipeline(SimpleImputer(), SpectralPruner(...))."
+        )
+    if pruner._is_frozen():
+        try:
+            check_is_fitted(inner)
+        except NotFittedError:
+            raise NotFittedError(
+                "a FrozenEstimator must hold a fitted estimator; got "
+                f"{inner!r}, which is not fitted yet. Fit it first, or pass it "
+                "without FrozenEstimator and the pruner fits it."
+            ) from None
+        state = inner._state()
+        widths, both = state.sizes[1:-1], "both" in state.gates
+    else:
+        check_parameters(inner)
+        widths = hidden_sizes(inner.hidden_layer_sizes)
+        both = inner.gate == "both" and inner.parametrization == "spectral"
+    _check_parameters(pruner, widths)
+    if not widths:
+        raise ValueError(
+            "a pruner cuts hidden nodes, so it needs a hidden layer; got "
+            "hidden_layer_sizes=(). Give the network a width, or use it without "
+            "the pruner."
+        )
+    if both:
+        raise ValueError(NO_CORE)
+    return inner

@@ -2,7 +2,7 @@
 
 import html
 
-__all__ = ["report_html", "report_row"]
+__all__ = ["ReportMixin", "report_row"]
 
 
 def report_row(name, estimator, score, scored_on) -> dict:
@@ -20,7 +20,7 @@ def report_row(name, estimator, score, scored_on) -> dict:
     }
 
 
-def report_html(report) -> str:
+def _report_html(report) -> str:
     """The report as a table."""
 
     def cells(tag, values):
@@ -30,3 +30,23 @@ def report_html(report) -> str:
     head = cells("th", (name.replace("_", " ") for name in report[0]))
     rows = "".join(f"<tr>{cells('td', row.values())}</tr>" for row in report)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+class ReportMixin:
+    """HTML representation with the table `report_` below scikit-learn's own."""
+
+    # The names of Jupyter's protocol, whatever scikit-learn's own are behind them.
+    @property
+    def _repr_html_(self):
+        plain = super()._repr_html_
+        return lambda: self._with_report(plain())
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] = self._with_report(bundle["text/html"])
+        return bundle
+
+    def _with_report(self, page: str) -> str:
+        report = vars(self).get("report_")
+        return page if report is None else page + _report_html(report)

@@ -10,6 +10,7 @@ from skspectral.nn._linear import in_memory as in_memory
 from skspectral.nn._merge_nodes import merge_and_tell as merge_and_tell
 from skspectral.nn._merge_nodes import merge_parallel_nodes
 from skspectral.nn._mlp import SpectralMLP
+from skspectral.nn._remove_nodes import output_when_shut as output_when_shut
 from skspectral.nn._remove_nodes import remove_nodes
 from skspectral.nn._spectralize import spectralize
 from skspectral.nn._standardized import Standardized as Standardized

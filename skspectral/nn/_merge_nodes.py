@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from skspectral.nn._activations import ACTIVATIONS
 from skspectral.nn._layer_surgery import (
     check_single,
     copy_layer,
@@ -13,10 +14,6 @@ from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._mlp import SpectralMLP
 
 __all__ = ["merge_and_tell", "merge_parallel_nodes"]
-
-
-# relu(c z) = c relu(z) for c > 0: only then can a node be scaled into another.
-HOMOGENEOUS = ("relu", "identity")
 
 
 @torch.no_grad()
@@ -62,7 +59,7 @@ def merge_and_tell(
     stands = [
         torch.ones_like(layer.lambda_out, dtype=torch.bool) for layer in layers[:-1]
     ]
-    if network.activation in HOMOGENEOUS:
+    if ACTIVATIONS[network.activation].is_homogeneous:
         for index in range(len(layers) - 1):
             layers[index], layers[index + 1], stands[index] = _merge_pair(
                 layers[index], layers[index + 1], angle

@@ -95,7 +95,7 @@ class SpectralMLP(nn.Module):
 
     def hidden(self, x: Tensor) -> Tensor:
         """Activations of the last hidden layer, (*batch, n, nodes)."""
-        act = ACTIVATIONS[self.activation]
+        act = ACTIVATIONS[self.activation].function
         for layer in self.layers[:-1]:
             x = act(layer(x))
         return x

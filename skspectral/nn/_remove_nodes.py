@@ -11,9 +11,10 @@ from torch import Tensor
 
 from skspectral.nn._activations import ACTIVATIONS
 from skspectral.nn._layer_surgery import check_single, sub_layer
+from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._mlp import SpectralMLP
 
-__all__ = ["remove_nodes"]
+__all__ = ["output_when_shut", "remove_nodes"]
 
 
 @torch.no_grad()
@@ -64,7 +65,6 @@ def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
             "eigenvalue shuts a node."
         )
 
-    act = ACTIVATIONS[network.activation]
     n_inputs = network.sizes[0]
     device = network.layers[0].phi.device
     masks = [mask.to(device) for mask in masks]
@@ -73,17 +73,29 @@ def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
         *masks,
         torch.ones(network.sizes[-1], dtype=torch.bool, device=device),
     ]
-    layers = []
-    constant = torch.zeros(0, device=device)  # what the removed senders still emit
+    layers: list[SpectralLinear] = []
     for index, layer in enumerate(network.layers):
         bias: Tensor | None = layer.bias
         removed = ~senders[index]
-        if index > 0 and layer.gate != "in" and removed.any() and constant.any():
-            fold = layer.weight[:, removed] @ constant[removed]
-            bias = fold if bias is None else bias + fold
+        if index > 0 and removed.any():
+            constant = output_when_shut(network, index - 1)
+            if constant.any():
+                fold = layer.weight[:, removed] @ constant[removed]
+                bias = fold if bias is None else bias + fold
         layers.append(sub_layer(layer, receivers[index], senders[index], bias))
-        # With its gate shut a node hears nothing, so it emits act of its own bias,
-        # without what was folded into it.
-        own = torch.zeros_like(layer.lambda_out) if layer.bias is None else layer.bias
-        constant = act(own)
     return network._with_layers(layers)
+
+
+@torch.no_grad()
+def output_when_shut(network: SpectralMLP, layer: int) -> Tensor:
+    """Return what each node of a hidden layer emits once its gate is shut, (nodes,).
+
+    A shut node receives nothing, so it emits the activation of its own bias, without
+    what is folded into that bias when nodes of an earlier layer are removed. Where the
+    next layer gates the node (``gate="in"``), a shut gate lets nothing through.
+    """
+    own, after = network.layers[layer], network.layers[layer + 1]
+    if after.gate == "in":
+        return torch.zeros_like(own.lambda_out)
+    bias = torch.zeros_like(own.lambda_out) if own.bias is None else own.bias
+    return ACTIVATIONS[network.activation].function(bias)

@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, _scaling
+from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral._columns import statistics
 from skspectral._columns.statistics import BLOCK_NUMBERS, row_blocks
 
 
@@ -53,7 +54,7 @@ def test_a_fit_makes_no_numpy_copy_of_the_rows(
     table, monkeypatch, parameters, left_out
 ):
     # The one copy there is, standardised, belongs to torch.
-    monkeypatch.setattr(_scaling, "BLOCK_NUMBERS", 2000)
+    monkeypatch.setattr(statistics, "BLOCK_NUMBERS", 2000)
     X, y = table
     weight = np.ones(len(y))
     weight[:left_out] = 0

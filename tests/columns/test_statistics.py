@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from skspectral._columns import statistics
 from skspectral._columns.statistics import column_statistics, identity_statistics
-from skspectral._columns import statistics as _scaling
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_scaling, "BLOCK_NUMBERS", 7 * 4)
+    monkeypatch.setattr(statistics, "BLOCK_NUMBERS", 7 * 4)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from skspectral._engine.dead_nodes import (
     _probe,
     nodes_to_keep,
     removable_nodes,
-    remove,
+    zero_nodes,
 )
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
@@ -251,7 +251,9 @@ def test_what_a_look_sees_is_autograds(sizes, gates, activation, n_runs, loss):
     y = torch.randn(n, 3, generator=g, dtype=DOUBLE)
     if loss is CrossEntropy:
         y = torch.randint(0, 3, (n, 1), generator=g)
-    sample = ProbeRows(DenseRows(X), y, loss, torch.arange(n), weight, at_once=20)
+    sample = ProbeRows(
+        TrainingData(DenseRows(X), y, loss), torch.arange(n), weight, at_once=20
+    )
     found = _probe(step, run, sample)
 
     one = network.select(run)
@@ -290,7 +292,7 @@ def test_removing_in_place_is_the_surgery(sizes, gates, activation):
     keep = [torch.ones(width, dtype=torch.bool) for width in sizes[1:-1]]
     keep[0][gone] = False
     small = remove_nodes(network.select(1), keep)
-    remove(network, 1, 0, gone)
+    zero_nodes(network, 1, 0, gone)
     X = torch.randn(20, 4, generator=g, dtype=DOUBLE)
     torch.testing.assert_close(network.select(1)(X), small(X))
     for before, after in zip(others, network.parameters(), strict=True):
@@ -401,7 +403,9 @@ def test_a_node_leaves_if_the_lasso_pushes_harder_than_the_data_pull(factor, lea
         LayerRule(None, lambda_=False),
     )
     step = ForwardBackward(FlatParameters(network, rules), SquaredError)
-    sample = ProbeRows(DenseRows(X), y, SquaredError, torch.arange(50), None, 20)
+    sample = ProbeRows(
+        TrainingData(DenseRows(X), y, SquaredError), torch.arange(50), None, 20
+    )
     ((share, _),) = _probe(step, 0, sample)
     (may_leave,) = removable_nodes(step, 0, sample)
     assert share[N_ALIVE] < 1e-20
@@ -466,7 +470,9 @@ def test_a_look_goes_through_so_many_rows_at_most(at_most, rows, monkeypatch):
         LayerRule(None, lambda_=False),
     )
     step = ForwardBackward(FlatParameters(network, rules), SquaredError)
-    sample = ProbeRows(Spying(X), X[:, :1], SquaredError, index, None, at_once=20)
+    sample = ProbeRows(
+        TrainingData(Spying(X), X[:, :1], SquaredError), index, None, at_once=20
+    )
     removable_nodes(step, 0, sample)
     assert taken == index[:: 100 // rows].tolist()
 
@@ -486,16 +492,16 @@ def test_a_node_that_sends_a_constant(gate):
     )
     rates = torch.tensor([1e-2], dtype=DOUBLE)
     runs = RunTable(rates, (0,), rules, None, Schedule(batch_size=100))
-    who = BatchMembers([0], [torch.arange(64)[None]], [torch.Generator()])
-    rows = DenseRows(X), y, LOSSES["squared_error"]
-    crew = NetworkBatch(who, network, runs, *rows, [torch.arange(300)], None)
-    stays = nodes_to_keep(crew, 0, ProbeRows(*rows, torch.arange(300), None, 100))
+    members = BatchMembers([0], [torch.arange(64)[None]], [torch.Generator()])
+    data = TrainingData(DenseRows(X), y, LOSSES["squared_error"])
+    batch = NetworkBatch(members, network, runs, data, [torch.arange(300)], None)
+    stays = nodes_to_keep(batch.step, 0, ProbeRows(data, torch.arange(300), None, 100))
     if gate == "in":
         assert stays is None
     else:
         assert len(stays[0]) == 16
         gone = torch.tensor(sorted(set(range(64)) - set(stays[0].tolist())))
-        remove(network, 0, 0, gone)
+        zero_nodes(network, 0, 0, gone)
         torch.testing.assert_close(network(X)[0], y)
 
 

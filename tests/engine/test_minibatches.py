@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from skspectral._engine import minibatches as _batches
+from skspectral._engine import minibatches
 from skspectral._engine.losses import SquaredError
 from skspectral._engine.minibatches import epoch_shape
 from skspectral._engine.rows import DenseRows
@@ -72,7 +72,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_minibatches(
     data, seeds, weighted, block_bytes, monkeypatch
 ):
     """12 and 11 rows: minibatches of 4, 4, 4 and of 4, 4, 3, in the order of rows."""
-    monkeypatch.setitem(_batches.BLOCK_BYTES, "cpu", block_bytes)
+    monkeypatch.setitem(minibatches.BLOCK_BYTES, "cpu", block_bytes)
     X, y, weight = data
     if weighted:
         weight = weight[-len(seeds) :]
@@ -95,7 +95,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_minibatches(
 
 
 def test_without_shuffling_rows_come_in_their_order(data, monkeypatch):
-    monkeypatch.setitem(_batches.BLOCK_BYTES, "cpu", 1)
+    monkeypatch.setitem(minibatches.BLOCK_BYTES, "cpu", 1)
     _, _, weight = data
     part = {"seeds": (0,), "weight": weight[1:], "n_epochs": 2}
     _, _, taken = at_rest(data, shuffle=False, **part)
@@ -106,7 +106,7 @@ def test_without_shuffling_rows_come_in_their_order(data, monkeypatch):
 
 
 def test_shuffling_is_another_order_each_epoch(data, monkeypatch):
-    monkeypatch.setitem(_batches.BLOCK_BYTES, "cpu", 1)
+    monkeypatch.setitem(minibatches.BLOCK_BYTES, "cpu", 1)
     _, _, weight = data
     _, _, taken = at_rest(data, seeds=(0,), weight=weight[1:], n_epochs=3)
     orders = [torch.cat(taken[i : i + 3])[:11].tolist() for i in (0, 3, 6)]

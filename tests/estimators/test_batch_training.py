@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
-from skspectral import SpectralMLPRegressor, _together
+from skspectral import SpectralMLPRegressor
+from skspectral._estimators import batch_training
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.fit_plan import runs_at_once
 
@@ -72,8 +73,8 @@ def test_dead_nodes_beside_a_narrow_network_change_nothing(
         **kind,
     )
     states = []
-    for least in (_together.NARROW, 1):
-        monkeypatch.setattr(_together, "NARROW", least)
+    for least in (batch_training.NARROW, 1):
+        monkeypatch.setattr(batch_training, "NARROW", least)
         plan = model._plan(*model._read(X, y))
         ((state, _),) = train_together([plan])
         assert state.sizes == (10, 5, 20, 3, 1)

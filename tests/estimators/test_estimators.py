@@ -515,7 +515,7 @@ def test_verbose_prints_and_is_silent_by_default(capsys):
 
 
 def test_an_interrupt_warns_and_leaves_a_usable_network(monkeypatch):
-    from skspectral._estimators import base as _base
+    from skspectral._estimators import base
 
     X, y = load_iris(return_X_y=True)
     calls = []
@@ -528,7 +528,7 @@ def test_an_interrupt_warns_and_leaves_a_usable_network(monkeypatch):
 
         return on_epoch
 
-    monkeypatch.setattr(_base, "epoch_printer", interrupting)
+    monkeypatch.setattr(base, "epoch_printer", interrupting)
     model = SpectralMLPRegressor(**QUICK, verbose=True)
     with pytest.warns(ConvergenceWarning, match="interrupted.*epoch 4 of 30"):
         model.fit(X, y)

@@ -15,10 +15,10 @@ from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
 from skspectral import (
     SpectralMLPClassifier,
     SpectralMLPRegressor,
-    _sweep,
     pruning_curve,
     regularization_path,
 )
+from skspectral._inspection import incremental_scores
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import remove_nodes
 
@@ -181,7 +181,7 @@ def test_blocks_of_rows_sparse_rows_and_frames_change_nothing(monkeypatch):
     rows = np.tile(X, (5, 1))
     names = pandas.DataFrame(rows, columns=list("abcde"))
     whole = pruning_curve(model, names, np.tile(Y, (5, 1)), random_state=0)
-    monkeypatch.setattr(_sweep, "BLOCK", 1)  # 256 rows at a time
+    monkeypatch.setattr(incremental_scores, "BLOCK", 1)  # 256 rows at a time
     parts = pruning_curve(model, names, np.tile(Y, (5, 1)), random_state=0)
     for kind, scores in whole.scores.items():
         np.testing.assert_allclose(parts.scores[kind], scores, atol=1e-12)

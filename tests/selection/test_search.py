@@ -27,9 +27,8 @@ from skspectral import (
     SpectralMLPClassifier,
     SpectralMLPRegressor,
     SpectralPruner,
-    _candidates,
-    _search,
 )
+from skspectral._selection import candidates, search
 from skspectral._selection.candidates import rows_of, train_chunk
 
 pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
@@ -148,12 +147,12 @@ def test_folds_of_a_large_table_are_in_memory_one_by_one(monkeypatch, spectral_l
         return noted
 
     for function in (rows_of, train_chunk):
-        monkeypatch.setattr(_search, function.__name__, noting(function))
+        monkeypatch.setattr(search, function.__name__, noting(function))
     SpectralGridSearchCV(model, grid, cv=3, refit=False).fit(X, y)
     n_inputs = 6 if spectral_last else 3
     assert happened.index("train_chunk") == n_inputs  # small tables: all at once
     happened.clear()
-    monkeypatch.setattr(_candidates, "WAVE_BYTES", 1)
+    monkeypatch.setattr(candidates, "WAVE_BYTES", 1)
     expected, found = both(model, grid, X, y, cv=3)
     assert_equal_results(expected, found)
     assert happened == ["rows_of", "train_chunk"] * n_inputs
