@@ -17,7 +17,7 @@ from skspectral._estimators.network_state import NetworkState
 from skspectral._estimators.partial_fit import IncrementalSpectralMLP
 from skspectral._estimators.validation import validate_rows, validate_training_rows
 from skspectral._estimators.warn import warn_user
-from skspectral.nn import SpectralMLP, fold_and_tell, merge_and_tell, remove_nodes
+from skspectral.nn import SpectralMLP, fold_nodes, merge_parallel_nodes, remove_nodes
 
 __all__ = ["FOLD_ROWS", "MERGE", "PrunableSpectralMLP", "is_merge"]
 
@@ -229,7 +229,11 @@ def _cut(network: SpectralMLP, core: Core, *, merge: bool, rows):
     nodes = [np.flatnonzero(mask.numpy()) for mask in core.masks]
     if not merge:
         return small, nodes
-    small, kept = merge_and_tell(small) if rows is None else fold_and_tell(small, *rows)
+    if rows is None:
+        small, kept = merge_parallel_nodes(small, return_kept=True)
+    else:
+        x, weight = rows
+        small, kept = fold_nodes(small, x, weight=weight, return_kept=True)
     return small, [n[mask.numpy()] for n, mask in zip(nodes, kept, strict=True)]
 
 
