@@ -91,5 +91,5 @@ $(VENV)/dev: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist dist out
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist dist out .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
