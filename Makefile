@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo gallery reproduce docs test lint bench oldest clean
+.PHONY: demo gallery reproduce docs test lint dist bench oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
@@ -28,11 +28,24 @@ docs: $(VENV)/docs
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2
 
-lint: $(VENV)/test
-	$(BIN)/pip install -q -c constraints.txt ruff mypy
+lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/repo-review --show err .
+	$(BIN)/zizmor --offline -q .
+
+# What is published: sdist and wheel in dist/. The wheel is installed into an environment
+# of its own and used there, away from the sources.
+dist: $(VENV)/dev
+	rm -rf dist $(VENV)-dist
+	$(BIN)/pyproject-build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(PYTHON) -m venv $(VENV)-dist
+	$(VENV)-dist/bin/pip install -q -c constraints.txt dist/*.whl
+	cd "$$(mktemp -d)" && $(abspath $(VENV)-dist)/bin/python -I $(CURDIR)/scripts/smoke.py
 
 bench: $(VENV)/demo
 	$(BIN)/python benchmarks/step.py
@@ -72,6 +85,11 @@ $(VENV)/test: pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas,test]"
 	@touch $@
 
+$(VENV)/dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas,dev]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-oldest out
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist dist out .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
