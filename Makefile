@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo gallery reproduce docs test lint dist bench oldest clean
+.PHONY: demo gallery reproduce docs test properties lint dist bench oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
@@ -27,6 +27,11 @@ docs: $(VENV)/docs
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2
+
+# What must hold for every call, on many drawn cases: some ten minutes on two cores.
+CASES ?= 20000
+properties: $(VENV)/test
+	SKSPECTRAL_CASES=$(CASES) $(BIN)/python -m pytest -n 2 tests/test_properties.py
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -284,18 +284,20 @@ def make_call(model, call, draw, table, y, weight):
     return None
 
 
+@pytest.mark.parametrize(
+    "Estimator", [SpectralMLPRegressor, SpectralMLPClassifier], ids=lambda e: e.__name__
+)
 @settings(
-    max_examples=N_CASES,
+    max_examples=N_CASES // 2,  # of each estimator
     deadline=None,
     print_blob=True,
     derandomize=N_CASES <= 60,
     suppress_health_check=list(HealthCheck),
 )
 @given(data=st.data())
-def test_every_call_gives_finite_results_or_an_error_with_a_way_out(data):
+def test_every_call_gives_finite_results_or_an_error_with_a_way_out(Estimator, data):
     draw = data.draw
-    is_classifier = draw(st.booleans())
-    Estimator = SpectralMLPClassifier if is_classifier else SpectralMLPRegressor
+    is_classifier = Estimator is SpectralMLPClassifier
     model = Estimator(**draw(parameters(is_classifier)))
     n_columns = draw(st.integers(1, 4))
     calls = draw(st.lists(st.sampled_from(CALLS), max_size=3))
