@@ -36,6 +36,7 @@ lint: $(VENV)/test
 
 bench: $(VENV)/demo
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/fits.py
 	$(BIN)/python benchmarks/floor.py
 	$(BIN)/python benchmarks/shrink.py
 	$(BIN)/python benchmarks/many.py
@@ -43,6 +44,7 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/teachers.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/california.py
+	$(BIN)/python benchmarks/widths.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/inputs.py
