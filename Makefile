@@ -54,6 +54,7 @@ dist: $(VENV)/dev
 
 bench: $(VENV)/demo
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/fits.py
 	$(BIN)/python benchmarks/floor.py
 	$(BIN)/python benchmarks/shrink.py
 	$(BIN)/python benchmarks/many.py
@@ -61,6 +62,7 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/teachers.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/california.py
+	$(BIN)/python benchmarks/widths.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/inputs.py
