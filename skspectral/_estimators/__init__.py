@@ -16,11 +16,18 @@ from skspectral._estimators.callbacks import (
 from skspectral._estimators.classifier import SpectralMLPClassifier
 from skspectral._estimators.fit_plan import runs_at_once
 from skspectral._estimators.network_state import NetworkState
-from skspectral._estimators.parameters import Rule, check_parameters, hidden_sizes
-from skspectral._estimators.pruning import MERGE, is_merge
+from skspectral._estimators.parameters import (
+    FLAG,
+    Rule,
+    check_parameters,
+    check_rules,
+    hidden_sizes,
+)
+from skspectral._estimators.pruning import MERGE
 from skspectral._estimators.regressor import SpectralMLPRegressor
 
 __all__ = [
+    "FLAG",
     "MERGE",
     "BaseSpectralMLP",
     "CallbackSupportMixin",
@@ -29,12 +36,12 @@ __all__ = [
     "SpectralMLPClassifier",
     "SpectralMLPRegressor",
     "check_parameters",
+    "check_rules",
     "end_callbacks",
     "epoch_printer",
     "fit_together",
     "hidden_sizes",
     "interrupt_ends_all",
-    "is_merge",
     "runs_at_once",
     "train_together",
     "trains_in_batches",

@@ -10,9 +10,20 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skspectral._columns import ColumnStatistics, fit_statistics, split_validation_rows
+from skspectral._columns import (
+    ColumnStatistics,
+    effective_size,
+    fit_statistics,
+    split_validation_rows,
+)
 from skspectral._engine import History, Schedule
-from skspectral._estimators.auto import auto_batch_size, auto_max_iter, choose_device
+from skspectral._estimators.auto import (
+    auto_alpha,
+    auto_batch_size,
+    auto_max_iter,
+    auto_patience,
+    choose_device,
+)
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.callbacks import (
     BOOKKEEPING,
@@ -27,6 +38,7 @@ from skspectral._estimators.network_start import start_network
 from skspectral._estimators.network_state import DTYPES, NetworkState, restandardize
 from skspectral._estimators.parameters import check_parameters, hidden_sizes
 from skspectral._estimators.validation import (
+    check_finite,
     validate_training_rows,
     validate_validation_rows,
 )
@@ -152,13 +164,14 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             data = FitData(table, watched, *x_and_y)
             if known is not None:
                 known[key] = data
-        self._resolve_alpha(len(data.table.y))
+        n_rows = len(data.table.y)
+        self._resolve_alpha(n_rows, effective_size(data.table.weight, n_rows))
         state = None
         if self._continues():
             self._check_same_shape(data.table)
             state, x, y = self._carry_over(data.x, data.y)
             data = dataclasses.replace(data, x=x, y=y)
-        return self._plan_training(data, self._schedule(len(data.table.y)), seed, state)
+        return self._plan_training(data, self._schedule(n_rows), seed, state)
 
     def _draw_seeds(self) -> tuple[int, int]:
         """Seeds of the network and of the split."""
@@ -171,10 +184,12 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         n_epochs = auto_max_iter(n_rows, batch_size)
         if self.max_iter != "auto":
             n_epochs = int(self.max_iter)
-        patience = max(10, n_epochs // 20)
-        if self.n_iter_no_change != "auto":
-            patience = int(self.n_iter_no_change)
+        patience = auto_patience(n_epochs)
         stops = self.early_stopping or self.learning_rate == "constant"
+        if self.n_iter_no_change == np.inf:
+            stops = False
+        elif self.n_iter_no_change != "auto":
+            patience = int(self.n_iter_no_change)
         # Nodes of a fitted network have learned.
         warmup = 0 if self._continues() else int(self.n_iter_warmup)
         return Schedule(
@@ -260,7 +275,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         )
 
     def _results(self, plan: FitPlan, state: NetworkState, history: History) -> dict:
-        """Fitted attributes, from a trained network."""
+        """Return the fitted attributes, from a trained network."""
+        watches = self.early_stopping and bool(history.validation_loss)
         results = {
             "_network_state": state,
             "_is_core": False,
@@ -270,6 +286,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             "loss_curve_": list(history.loss),
             "loss_": history.loss[-1] if history.loss else None,
             "best_epoch_": history.best_epoch,
+            "best_loss_": None if watches else min(history.loss, default=None),
+            "best_validation_loss_": min(history.validation_loss, default=None),
             "n_layers_": len(state.phi) + 1,
             "n_outputs_": self._n_network_outputs(plan.data.table),
             "_trained_rules": plan.rules,
@@ -280,8 +298,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         return results
 
     def _finish(self, plan, state, history, *, warn=True):
-        """Name the results of a training, or raise for its failure."""
+        """Set the fitted attributes, or raise where the training failed."""
         if history.ended == "diverged":
+            check_finite(plan.data.table)
             name, losses = "loss", history.loss
             if np.isfinite(losses[-1]):
                 name, losses = "validation loss", history.validation_loss
@@ -298,11 +317,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if warn:
             self._warn(history, plan.schedule.n_epochs)
 
-    def _resolve_alpha(self, n_rows: int) -> None:
-        # Chosen on tables: weaker ones overfit those with noise, below 1e-4 large ones
-        # as well; above 1e-2 no node is worth its price.
-        auto = min(max(2.0 / n_rows, 1e-4), 1e-2)
-        self.alpha_ = auto if self.alpha == "auto" else float(self.alpha)
+    def _resolve_alpha(self, n_rows: int, effective: float) -> None:
+        is_auto = isinstance(self.alpha, str)
+        self.alpha_ = auto_alpha(effective) if is_auto else float(self.alpha)
         self._n_rows = n_rows
 
     def _batch_size(self, n_rows: int) -> int:
@@ -313,7 +330,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _warn(self, history: History, n_epochs: int) -> None:
         """Warn of what a user should know about the fit."""
         if history.ended == "callback":
-            return  # whoever stopped it knows
+            return  # the user who stopped it knows
         if history.ended == "interrupted":
             warn_user(
                 f"fit was interrupted; the network is that of epoch {self.n_iter_} of "
@@ -321,6 +338,14 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
                 ConvergenceWarning,
             )
             return
+        never_settled = self.learning_rate == "constant" and not self.early_stopping
+        if never_settled and history.ended == "max_iter":
+            warn_user(
+                f"Maximum iterations ({n_epochs}) reached and the optimization hasn't "
+                f"converged yet, by tol={self.tol}. Raise max_iter or tol, or let the "
+                "rate fall with learning_rate='linear'.",
+                ConvergenceWarning,
+            )
         if len(self._network_state.phi) < 2 or self.gate == "both":
             return
         core = self._core()

@@ -8,6 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from skspectral._columns import check_weight_values
 from skspectral._estimators.export import as_sklearn_mlp
 from skspectral._estimators.pruning import PrunableSpectralMLP
 
@@ -299,8 +300,7 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
         if len(self.classes_) < 2:
             raise ValueError(
                 "y must hold at least two classes; got one class, "
-                f"{self.classes_.tolist()[0]!r}. Check how the rows were selected; "
-                "those of `sample_weight` 0 are not there."
+                f"{self.classes_.tolist()[0]!r}. Check how the rows were selected."
             )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
@@ -319,13 +319,15 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
             self._class_factors = self._factors_of_classes(codes, weight)
         if self._class_factors is not None:
             factors = self._class_factors[codes]
-            weight = factors if weight is None else weight * factors
+            with np.errstate(over="ignore"):  # raised below
+                weight = factors if weight is None else weight * factors
             if not weight.any():
                 raise ValueError(
                     "`class_weight` must leave a row of positive weight; got "
                     f"class_weight={self.class_weight!r} for rows of the classes "
                     f"{shorten(np.unique(y).tolist())}. Weigh one of these above 0."
                 )
+            check_weight_values(weight, "sample_weight times class_weight")
         if len(self.classes_) == 2:
             return codes[:, None].astype(np.float64), weight
         return codes[:, None], weight

@@ -14,20 +14,24 @@ from skspectral._engine import Schedule
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.fit_plan import FitData
 from skspectral._estimators.network_state import NetworkState
+from skspectral._estimators.parameters import FLAG, Rule, check_rules, is_flag
 from skspectral._estimators.partial_fit import IncrementalSpectralMLP
 from skspectral._estimators.validation import validate_rows, validate_training_rows
 from skspectral._estimators.warn import warn_user
 from skspectral.nn import SpectralMLP, fold_nodes, merge_parallel_nodes, remove_nodes
 
-__all__ = ["FOLD_ROWS", "MERGE", "PrunableSpectralMLP", "is_merge"]
+__all__ = ["FOLD_ROWS", "MERGE", "PrunableSpectralMLP"]
 
-MERGE = (
-    "True, False or 'fold'",
-    "True merges nodes that point the same way, 'fold' all on one hyperplane.",
-)
 # Rows that a fold computes with, evenly spaced where there are more: its time grows
 # with their number, and a network of some dozen nodes does not need more.
 FOLD_ROWS = 20_000
+
+
+MERGE = Rule(
+    "True, False or 'fold'",
+    lambda v: is_flag(v) or (isinstance(v, str) and v == "fold"),
+    "True merges nodes that point the same way, 'fold' all on one hyperplane.",
+)
 
 
 class PrunableSpectralMLP(IncrementalSpectralMLP):
@@ -163,9 +167,12 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
 
     def _with_network(self, network: SpectralMLP):
         """A fitted estimator like this one, with another network."""
-        other = clone(self).set_params(hidden_layer_sizes=network.sizes[1:-1])
+        other = clone(self)
+        # Not by `set_params`: the constructor of a subclass may not have it.
+        other.hidden_layer_sizes = network.sizes[1:-1]
         # The state of Adam has the old shape; `clone` has set up callbacks already.
-        left_out = {*other.get_params(), "_partial", "_skl_callbacks"}
+        left_out = {"hidden_layer_sizes", "_partial", "_skl_callbacks"}
+        left_out |= set(other.get_params(deep=False))
         fitted = {k: v for k, v in vars(self).items() if k not in left_out}
         vars(other).update(copy.deepcopy(fitted))
         other._network_state = NetworkState.from_network(network)
@@ -192,23 +199,15 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
         self._finish(plan, state, history, warn=False)
 
 
-def is_merge(value) -> bool:
-    """Whether the parameter `merge` keeps its rule."""
-    return isinstance(value, (bool, np.bool_)) or (
-        isinstance(value, str) and value == "fold"
-    )
-
-
 def _check_rows(X, y, *, merge, refit) -> None:
     """Raise where `merge` breaks its rule, or the rows that a cut needs are missing."""
+    check_rules({"merge": merge, "refit": refit}, {"merge": MERGE, "refit": FLAG})
     missing = [name for name, given in (("X", X), ("y", y)) if given is None]
     if refit and missing:
         raise ValueError(
             "refit=True needs the rows to refit on; got prune(refit=True) without "
             f"{' and '.join(missing)}. Call prune(X, y, refit=True)."
         )
-    if not is_merge(merge):
-        raise ValueError(f"`merge` must be {MERGE[0]}; got merge={merge!r}. {MERGE[1]}")
     if isinstance(merge, str) and X is None:
         raise ValueError(
             "merge='fold' needs rows that the network is to keep its function on; got "

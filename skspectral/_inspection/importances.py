@@ -125,7 +125,10 @@ def null_importances(
         shadow = X[rng.permutation(X.shape[0])]
         tables.append((stack([X, shadow]), y, {"sample_weight": sample_weight}))
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        models.append(clone(estimator).set_params(random_state=seed))
+        model = clone(estimator)
+        # Not by `set_params`: the constructor of a subclass may not have it.
+        model.random_state = seed
+        models.append(model)
     fit_together(models, tables, warn=False)
     both = np.stack([model.feature_importances_ for model in models], axis=1)
     importances, null = np.split(both, 2)

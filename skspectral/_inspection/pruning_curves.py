@@ -276,7 +276,7 @@ def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     masks[layer][torch.from_numpy(kept)] = True
     small = remove_nodes(network, masks)
     pruned = copy.copy(estimator)  # column statistics may be shared: no one trains it
-    pruned.set_params(hidden_layer_sizes=small.sizes[1:-1])
+    pruned.hidden_layer_sizes = small.sizes[1:-1]
     pruned._network_state = NetworkState.from_network(small)
     return pruned
 

@@ -72,7 +72,7 @@ class CandidateFold:
             return id(self)
         parameters = self.network.get_params()
         for name in BATCHABLE_PARAMETERS:
-            parameters.pop(name)
+            parameters.pop(name, None)
         return type(self.network).__name__, hash_of(parameters)
 
     def take_input(self, result, seconds: float) -> None:

@@ -9,7 +9,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skspectral._core import NO_CORE, check_cut
-from skspectral._estimators import MERGE, Rule, check_parameters, hidden_sizes, is_merge
+from skspectral._estimators import (
+    FLAG,
+    MERGE,
+    Rule,
+    check_parameters,
+    check_rules,
+    hidden_sizes,
+)
 
 __all__ = ["check_pruner"]
 
@@ -52,8 +59,8 @@ PRUNER_RULES = {
         ),
         "An integer is the number of folds that `max_loss` is measured on.",
     ),
-    "merge": Rule(MERGE[0], is_merge, MERGE[1]),
-    "refit": Rule("True or False", _flag, "Use True or False."),
+    "merge": MERGE,
+    "refit": FLAG,
 }
 
 
@@ -66,12 +73,7 @@ def _check_parameters(pruner, widths: tuple[int, ...]) -> None:
         With the rule, the value and the way out.
     """
     parameters = pruner.get_params(deep=False)
-    for name, rule in PRUNER_RULES.items():
-        if not rule.holds(parameters[name]):
-            raise ValueError(
-                f"`{name}` must be {rule.must}; got {name}={parameters[name]!r}. "
-                f"{rule.way_out}"
-            )
+    check_rules({name: parameters[name] for name in PRUNER_RULES}, PRUNER_RULES)
     threshold, n_nodes = parameters["threshold"], parameters["n_nodes"]
     given = [n for n in ("n_nodes", "max_loss") if parameters[n] is not None]
     if threshold is None and given:
