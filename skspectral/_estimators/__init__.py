@@ -4,6 +4,7 @@ from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.batch_fits import (
     fit_together,
     interrupt_ends_all,
+    networks_at_once,
     trains_in_batches,
 )
 from skspectral._estimators.batch_training import train_together
@@ -14,7 +15,6 @@ from skspectral._estimators.callbacks import (
     with_callbacks,
 )
 from skspectral._estimators.classifier import SpectralMLPClassifier
-from skspectral._estimators.fit_plan import runs_at_once
 from skspectral._estimators.network_state import NetworkState
 from skspectral._estimators.parameters import (
     FLAG,
@@ -42,7 +42,7 @@ __all__ = [
     "fit_together",
     "hidden_sizes",
     "interrupt_ends_all",
-    "runs_at_once",
+    "networks_at_once",
     "train_together",
     "trains_in_batches",
     "with_callbacks",

@@ -29,7 +29,7 @@ from skspectral._engine import (
     TrainingData,
     train,
 )
-from skspectral._estimators.fit_plan import FitEpoch, FitPlan, runs_at_once
+from skspectral._estimators.fit_plan import FitEpoch, FitPlan
 from skspectral._estimators.network_state import NetworkState
 from skspectral.nn import ACTIVATIONS, SpectralMLP
 
@@ -65,7 +65,7 @@ def train_together(
     for number, plan in enumerate(plans):
         kinds.setdefault(plan.kind(), []).append(number)
     for numbers in kinds.values():
-        limit = at_once or runs_at_once(plans[numbers[0]])
+        limit = at_once or plans[numbers[0]].runs_at_once
         members = [plans[n] for n in numbers]
         tasks = _SharedData(members)
         for first in range(0, len(numbers), limit):
