@@ -9,6 +9,7 @@ from skspectral._estimators.batch_fits import (
 )
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.callbacks import (
+    NO_CONTEXT,
     CallbackSupportMixin,
     end_callbacks,
     epoch_printer,
@@ -29,6 +30,7 @@ from skspectral._estimators.regressor import SpectralMLPRegressor
 __all__ = [
     "FLAG",
     "MERGE",
+    "NO_CONTEXT",
     "BaseSpectralMLP",
     "CallbackSupportMixin",
     "NetworkState",

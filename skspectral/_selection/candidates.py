@@ -198,7 +198,7 @@ def fit_steps(job):
             shell.fit(X, y, **params)
             steps, rows.train = shell.steps[:-1], shell.steps[-1][1].recorded_
             if scorer.takes_transformed_rows and steps:
-                _transform_test(shell[:-1], rows)
+                _transform_test(steps, rows)
     except Exception:  # of this candidate: it gets error_score
         if scorer.raises:
             raise
@@ -211,7 +211,10 @@ def _transform_test(steps, rows: FoldRows) -> None:
     X, y = rows.test
     # Where this fails, the scorer meets the error again and reports it.
     with contextlib.suppress(Exception):
-        rows.test, rows.transformed = (steps.transform(X), y), True
+        for _, step in steps:
+            if step not in (None, "passthrough"):
+                X = step.transform(X)
+        rows.test, rows.transformed = (X, y), True
 
 
 def chunks_of(fits, n_jobs: int):

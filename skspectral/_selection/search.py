@@ -12,6 +12,7 @@ from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skspectral._estimators import (
+    NO_CONTEXT,
     CallbackSupportMixin,
     check_parameters,
     with_callbacks,
@@ -189,20 +190,10 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
         last: dict = {}
 
         def evaluate(candidates, cv=None, more_results=None, callback_ctx=None):
-            candidates = list(candidates)
-            context = callback_ctx
-            if context is None:
-                context = root.subcontext(
-                    task_name="search",
-                    max_subtasks=len(candidates) * self.n_splits_,
-                    sequential_subtasks=False,
-                )
-                context.call_on_fit_task_begin(estimator=self)
+            context = NO_CONTEXT if callback_ctx is None else callback_ctx
             last.update(
-                evaluate_candidates(candidates, cv, more_results, context=context)
+                evaluate_candidates(list(candidates), cv, more_results, context=context)
             )
-            if callback_ctx is None:
-                context.call_on_fit_task_end(estimator=self)
             return last
 
         if "callback_ctx" in signature(self._run_search).parameters:
