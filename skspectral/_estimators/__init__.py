@@ -20,12 +20,15 @@ from skspectral._estimators.network_state import NetworkState
 from skspectral._estimators.parameters import (
     FLAG,
     Rule,
+    check_cut_parameters,
     check_parameters,
     check_rules,
     hidden_sizes,
+    is_flag,
 )
 from skspectral._estimators.pruning import MERGE
 from skspectral._estimators.regressor import SpectralMLPRegressor
+from skspectral._estimators.warn import warn_user
 
 __all__ = [
     "FLAG",
@@ -37,6 +40,7 @@ __all__ = [
     "Rule",
     "SpectralMLPClassifier",
     "SpectralMLPRegressor",
+    "check_cut_parameters",
     "check_parameters",
     "check_rules",
     "end_callbacks",
@@ -44,8 +48,10 @@ __all__ = [
     "fit_together",
     "hidden_sizes",
     "interrupt_ends_all",
+    "is_flag",
     "networks_at_once",
     "train_together",
     "trains_in_batches",
+    "warn_user",
     "with_callbacks",
 ]

@@ -10,9 +10,18 @@ from sklearn import get_config
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skspectral._core import check_cut
 from skspectral.nn import ACTIVATIONS
 
-__all__ = ["FLAG", "Rule", "check_parameters", "check_rules", "hidden_sizes", "is_flag"]
+__all__ = [
+    "FLAG",
+    "Rule",
+    "check_cut_parameters",
+    "check_parameters",
+    "check_rules",
+    "hidden_sizes",
+    "is_flag",
+]
 
 
 class Rule(NamedTuple):
@@ -215,6 +224,16 @@ def check_rules(values: dict[str, Any], rules: dict[str, Rule]) -> None:
             raise InvalidParameterError(
                 f"`{name}` must be {rule.must}; got {name}={value!r}. {rule.way_out}"
             )
+
+
+def check_cut_parameters(widths: tuple[int, ...], **cut: Any) -> None:
+    """Raise for the parameters of a cut as for other parameters: see `check_cut`."""
+    if get_config()["skip_parameter_validation"]:
+        return
+    try:
+        check_cut(widths, **cut)
+    except ValueError as error:
+        raise InvalidParameterError(str(error)) from None
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...]:

@@ -14,7 +14,13 @@ from skspectral._engine import Schedule
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.fit_plan import FitData
 from skspectral._estimators.network_state import NetworkState
-from skspectral._estimators.parameters import FLAG, Rule, check_rules, is_flag
+from skspectral._estimators.parameters import (
+    FLAG,
+    Rule,
+    check_cut_parameters,
+    check_rules,
+    is_flag,
+)
 from skspectral._estimators.partial_fit import IncrementalSpectralMLP
 from skspectral._estimators.validation import validate_rows, validate_training_rows
 from skspectral._estimators.warn import warn_user
@@ -135,6 +141,12 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
                 "prune cuts hidden nodes; got a network without any "
                 "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
             )
+        check_cut_parameters(
+            network.sizes[1:-1],
+            threshold=threshold,
+            n_nodes=n_nodes,
+            relevance=relevance,
+        )
         core = find_core(
             network,
             threshold=threshold,

@@ -21,6 +21,7 @@ from skspectral._estimators.auto import auto_patience
 pytestmark = [
     pytest.mark.filterwarnings("ignore:the core is still forming"),
     pytest.mark.filterwarnings("ignore:prune removed nothing"),
+    pytest.mark.filterwarnings("ignore:.*repeats cannot tell"),
 ]
 QUICK = {"hidden_layer_sizes": 6, "max_iter": 5, "random_state": 0}
 X, Y = load_diabetes(return_X_y=True)

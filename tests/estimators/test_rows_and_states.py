@@ -328,6 +328,7 @@ def test_a_node_that_hears_the_dead_only():
     np.testing.assert_allclose(small.predict(X), model.predict(X), rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*repeats cannot tell")
 def test_rows_of_weight_zero_are_in_no_copy():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
