@@ -39,7 +39,7 @@ def refuse_missing_targets(y, *, is_label: bool) -> None:
         rows = np.flatnonzero(missing)
     elif values.dtype.kind in "OmM":
         table = values.astype(object).reshape(len(values), -1)
-        rows = [k for k, row in enumerate(table) if any(map(_is_missing, row))]
+        rows = np.flatnonzero([any(map(_is_missing, row)) for row in table])
     else:
         return
     if len(rows):
