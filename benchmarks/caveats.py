@@ -38,7 +38,7 @@ def passes_over_the_same_rows():
 
 
 def outputs_of_noise():
-    """Core and error of a teacher of 10 nodes, alone and beside nine outputs of noise."""
+    """Core and error of a teacher of 10 nodes, alone and beside outputs of noise."""
     X, y, _ = make_teacher_student(24_000, n_teacher_nodes=10, random_state=0)
     noise = np.random.default_rng(0).normal(size=(len(y), 9))
     for name, targets in (("alone", y[:, None]), ("beside noise", np.c_[y, noise])):
