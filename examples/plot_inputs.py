@@ -75,7 +75,12 @@ for name, (task, alpha) in runs.items():
     ).fit(X_train, y_train)
     start.append(time.perf_counter())
     null = null_importances(
-        clone(model).set_params(max_iter=50), X_train, y_train, random_state=0
+        clone(model).set_params(max_iter=50),
+        X_train,
+        y_train,
+        n_repeats=10,
+        level=0.1,
+        random_state=0,
     )
     start.append(time.perf_counter())
     permuted = permutation_importance(
