@@ -16,6 +16,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
+    UNUSED,
     MetadataRouter,
     MethodMapping,
     process_routing,
@@ -163,6 +164,11 @@ class SpectralPruner(
     >>> round(make_pipeline(SpectralPruner(reg), Ridge()).fit(X, y).score(X, y), 2)
     1.0
     """
+
+    # The pruner only passes weights on: requests are made to `estimator`. Without these
+    # lines it would have a `set_fit_request` that has no effect.
+    __metadata_request__fit = {"sample_weight": UNUSED}  # noqa: RUF012
+    __metadata_request__score = {"sample_weight": UNUSED}  # noqa: RUF012
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import pickle
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression, RANSACRegressor, Ridge
 from sklearn.metrics import make_scorer, mean_absolute_error, r2_score
 from sklearn.model_selection import (
     GridSearchCV,
@@ -867,6 +869,56 @@ def test_weights_reach_a_pruner_inside_of_scikit_learns_ensembles():
     assert alone.score(rows, Y[:, 1], sample_weight=weight) == pytest.approx(
         r2_score(Y[:, 1], alone.predict(rows), sample_weight=weight)
     )
+
+
+@pytest.mark.filterwarnings("ignore:prune removed nothing")
+@pytest.mark.parametrize("routing", [False, True])
+def test_a_weighted_calibration_is_the_one_made_by_hand(routing):
+    rows, y = data(SpectralMLPClassifier)
+    y = (y == 1).astype(int)
+    weight = np.where(rows[:, 0] > 5.8, 5.0, 0.1)
+    folds = list(StratifiedKFold(3).split(rows, y))
+    expected = []
+    for train, test in folds:
+        network = SpectralMLPClassifier(**QUICK).fit(
+            rows[train], y[train], weight[train]
+        )
+        small = network.prune(n_nodes=4)
+        curve = IsotonicRegression(out_of_bounds="clip").fit(
+            small.decision_function(rows[test]), y[test], weight[test]
+        )
+        expected.append(curve.predict(small.decision_function(rows)))
+    with sklearn.config_context(enable_metadata_routing=routing):
+        network = SpectralMLPClassifier(**QUICK)
+        if routing:
+            network.set_fit_request(sample_weight=True)
+            network.set_score_request(sample_weight=True)
+        found = CalibratedClassifierCV(
+            SpectralPruner(network, n_nodes=4), method="isotonic", cv=folds
+        )
+        if routing:
+            found.set_fit_request(sample_weight=True)
+        found.fit(rows, y, sample_weight=weight)
+        np.testing.assert_allclose(
+            found.predict_proba(rows)[:, 1], np.mean(expected, axis=0), rtol=1e-6
+        )
+
+
+def test_weights_reach_a_pruner_inside_of_ransac():
+    weight = np.where(np.arange(60) % 2, 1.0, 0.0)
+    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=4)
+    ransac = RANSACRegressor(pruner, min_samples=60, max_trials=1, random_state=0)
+    ransac.fit(X, Y, sample_weight=weight)
+    inliers = ransac.inlier_mask_
+    alone = clone(pruner).fit(X[inliers], Y[inliers], sample_weight=weight[inliers])
+    np.testing.assert_array_equal(ransac.predict(X), alone.predict(X))
+
+
+def test_weights_are_requested_of_the_estimator():
+    """A request made to the pruner would have no effect, so there is none to make."""
+    for method in ("fit", "score"):
+        assert not hasattr(SpectralPruner, f"set_{method}_request")
+        assert "sample_weight" in signature(getattr(SpectralPruner, method)).parameters
 
 
 @pytest.mark.parametrize(
