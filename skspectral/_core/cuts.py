@@ -147,7 +147,7 @@ def check_cut(
 
 def number_of_nodes(n_nodes, widths: tuple[int, ...]) -> tuple[int, ...]:
     """Return the nodes to keep of each hidden layer, by the parameter `n_nodes`."""
-    several = isinstance(n_nodes, (tuple, list, np.ndarray))
+    several = isinstance(n_nodes, (tuple, list)) or np.ndim(n_nodes) == 1
     asked = tuple(n_nodes) if several else (n_nodes,) * len(widths)
     if len(asked) != len(widths) or not all(map(_fits, asked, widths)):
         raise ValueError(

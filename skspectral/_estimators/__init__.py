@@ -25,6 +25,8 @@ from skspectral._estimators.parameters import (
     check_rules,
     hidden_sizes,
     is_flag,
+    is_integer,
+    is_real,
 )
 from skspectral._estimators.pruning import MERGE
 from skspectral._estimators.regressor import SpectralMLPRegressor
@@ -49,6 +51,8 @@ __all__ = [
     "hidden_sizes",
     "interrupt_ends_all",
     "is_flag",
+    "is_integer",
+    "is_real",
     "networks_at_once",
     "train_together",
     "trains_in_batches",

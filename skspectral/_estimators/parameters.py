@@ -21,6 +21,8 @@ __all__ = [
     "check_rules",
     "hidden_sizes",
     "is_flag",
+    "is_integer",
+    "is_real",
 ]
 
 
@@ -32,7 +34,8 @@ class Rule(NamedTuple):
     way_out: str
 
 
-def _real(value: Any) -> bool:
+def is_real(value: Any) -> bool:
+    """Whether a value is a finite number, and not True or False."""
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         return False
     try:
@@ -41,7 +44,8 @@ def _real(value: Any) -> bool:
         return False
 
 
-def _integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
+    """Whether a value is an integer, NumPy's included, and not True or False."""
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
 
 
@@ -69,7 +73,7 @@ FLAG = Rule("True or False", is_flag, "Use True or False.")
 def _strength(way_out: str, *, none: bool = True) -> Rule:
     return Rule(
         "a finite number >= 0" + (" or None" if none else ""),
-        lambda v: (none and v is None) or (_real(v) and v >= 0),
+        lambda v: (none and v is None) or (is_real(v) and v >= 0),
         way_out,
     )
 
@@ -78,7 +82,7 @@ def _count(way_out: str, *, auto: bool = False, least: int = 1) -> Rule:
     def holds(value: Any) -> bool:
         if isinstance(value, str):
             return auto and value == "auto"
-        return _integer(value) and value >= least
+        return is_integer(value) and value >= least
 
     must = f"an integer >= {least}" + (" or 'auto'" if auto else "")
     return Rule(must, holds, way_out)
@@ -93,10 +97,10 @@ def _is_random_state(value: Any) -> bool:
 
 
 def _widths(value: Any) -> bool:
-    if _integer(value):
+    if is_integer(value):
         return value >= 1
     return (isinstance(value, (tuple, list)) or np.ndim(value) == 1) and all(
-        _integer(width) and width >= 1 for width in value
+        is_integer(width) and width >= 1 for width in value
     )
 
 
@@ -113,7 +117,7 @@ RULES: dict[str, Rule] = {
     "trainable": _one_of("all", "eigenvalues", "eigenvectors"),
     "alpha": Rule(
         "a finite number >= 0 or 'auto'",
-        lambda v: (isinstance(v, str) and v == "auto") or (_real(v) and v >= 0),
+        lambda v: (isinstance(v, str) and v == "auto") or (is_real(v) and v >= 0),
         "Pass 0 for no penalty.",
     ),
     "alpha_phi": _strength("None takes `alpha`; 0 is no penalty."),
@@ -132,7 +136,7 @@ RULES: dict[str, Rule] = {
     ),
     "learning_rate_init": Rule(
         "a finite number > 0",
-        lambda v: _real(v) and v > 0,
+        lambda v: is_real(v) and v > 0,
         "The default, 1e-2, suits standardised data.",
     ),
     "max_iter": _count("It counts epochs; 'auto' lets a core form.", auto=True),
@@ -140,14 +144,14 @@ RULES: dict[str, Rule] = {
     "early_stopping": FLAG,
     "validation_fraction": Rule(
         "a number in (0, 1)",
-        lambda v: _real(v) and 0 < v < 1,
+        lambda v: is_real(v) and 0 < v < 1,
         "It is the share of the rows that early stopping watches.",
     ),
     "n_iter_no_change": Rule(
         "an integer >= 1, infinity or 'auto'",
         lambda v: (
             (isinstance(v, str) and v == "auto")
-            or (_integer(v) and v >= 1)
+            or (is_integer(v) and v >= 1)
             or (isinstance(v, float) and v == math.inf)
         ),
         "It counts epochs; infinity never stops.",
@@ -168,14 +172,14 @@ RULES: dict[str, Rule] = {
     ),
     "verbose": Rule(
         "a bool or an integer >= 0",
-        lambda v: isinstance(v, (bool, np.bool_)) or (_integer(v) and v >= 0),
+        lambda v: isinstance(v, (bool, np.bool_)) or (is_integer(v) and v >= 0),
         "True prints a line now and then.",
     ),
     "class_weight": Rule(
         "None, 'balanced' or a dict from class to a finite weight >= 0",
         lambda v: (
             v is None
-            or (isinstance(v, dict) and all(_real(w) and w >= 0 for w in v.values()))
+            or (isinstance(v, dict) and all(is_real(w) and w >= 0 for w in v.values()))
             or (isinstance(v, str) and v == "balanced")
         ),
         "'balanced' weighs classes inversely to their frequencies.",

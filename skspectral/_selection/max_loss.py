@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _num_samples
 
 from skspectral._estimators import fit_together, interrupt_ends_all
@@ -31,13 +32,22 @@ def candidate_cuts(
 
 
 def split_rows(cv, X, y, parameters, *, rule) -> list:
-    """Training and test rows of each fold.
+    """Return the training and test rows of each fold.
 
     Raises
     ------
     ValueError
-        For fewer rows than folds, or a single fold where a standard error is asked for.
+        For fewer rows than folds, a single fold where a standard error is asked for, or
+        splits that are no pairs.
     """
+    given = getattr(cv, "cv", None)  # a list, if the user passed an iterable of splits
+    wrong = isinstance(given, list) and [fold for fold in given if not _is_pair(fold)]
+    if wrong or given == []:
+        raise InvalidParameterError(
+            "`cv` must hold pairs of training rows and test rows, one at least; got "
+            f"{repr(wrong[0]) if wrong else 'none'}. Pass a number of folds, such as "
+            "cv=5, or a splitter."
+        )
     X, y = indexable(X, y)
     n_rows, n_folds = _num_samples(X), cv.get_n_splits(X, y, **parameters)
     if n_rows < n_folds:
@@ -51,6 +61,14 @@ def split_rows(cv, X, y, parameters, *, rule) -> list:
             "`cv` split more often, or take rule='absolute'."
         )
     return list(cv.split(X, y, **parameters))
+
+
+def _is_pair(fold) -> bool:
+    return (
+        isinstance(fold, (tuple, list, np.ndarray))
+        and len(fold) == 2
+        and all(np.ndim(rows) == 1 and len(rows) > 0 for rows in fold)
+    )
 
 
 def choose_cut(

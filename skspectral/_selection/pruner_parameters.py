@@ -1,9 +1,8 @@
 """Checks of the parameters of a pruner."""
 
-import math
 from collections.abc import Iterable
-from numbers import Integral, Real
 
+from sklearn import get_config
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
@@ -17,7 +16,8 @@ from skspectral._estimators import (
     check_parameters,
     check_rules,
     hidden_sizes,
-    is_flag,
+    is_integer,
+    is_real,
 )
 
 __all__ = ["check_pruner"]
@@ -26,15 +26,7 @@ __all__ = ["check_pruner"]
 PRUNER_RULES = {
     "max_loss": Rule(
         "a finite number >= 0 or None",
-        lambda v: (
-            v is None
-            or (
-                isinstance(v, Real)
-                and not is_flag(v)
-                and math.isfinite(v)
-                and float(v) >= 0
-            )
-        ),
+        lambda v: v is None or (is_real(v) and v >= 0),
         "It is the score that a cut may cost; None cuts by relevance alone.",
     ),
     "rule": Rule(
@@ -51,9 +43,12 @@ PRUNER_RULES = {
         "an integer >= 2, a splitter or an iterable of splits",
         lambda v: (
             v is None
-            or (isinstance(v, Integral) and not is_flag(v) and int(v) >= 2)
-            or (not isinstance(v, str) and hasattr(v, "split"))
-            or (not isinstance(v, str) and isinstance(v, Iterable))
+            or (is_integer(v) and v >= 2)
+            or (
+                not isinstance(v, (str, bytes))
+                and (hasattr(v, "split") or isinstance(v, Iterable))
+                and getattr(v, "ndim", 1) > 0
+            )
         ),
         "An integer is the number of folds that `max_loss` is measured on.",
     ),
@@ -67,9 +62,11 @@ def _check_parameters(pruner, widths: tuple[int, ...]) -> None:
 
     Raises
     ------
-    ValueError
-        With the rule, the value and the way out.
+    InvalidParameterError
+        With the rule, the value and the way out. It is scikit-learn's, a ValueError.
     """
+    if get_config()["skip_parameter_validation"]:
+        return
     parameters = pruner.get_params(deep=False)
     check_rules({name: parameters[name] for name in PRUNER_RULES}, PRUNER_RULES)
     threshold, n_nodes = parameters["threshold"], parameters["n_nodes"]
@@ -97,10 +94,10 @@ def _check_parameters(pruner, widths: tuple[int, ...]) -> None:
 
 
 def check_pruner(pruner):
-    """The spectral estimator, once it and all parameters are known to be good."""
+    """Return the estimator to cut, after a check of it and of all parameters."""
     inner = pruner._inner()
     if isinstance(inner, type) or not hasattr(inner, "prune"):
-        raise ValueError(
+        raise InvalidParameterError(
             "`estimator` must be a SpectralMLPRegressor or SpectralMLPClassifier, "
             f"or a FrozenEstimator around one; got {inner!r}. A Pipeline or a "
             "search goes around the pruner: it is the step after the "

@@ -23,7 +23,9 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
+    RepeatedKFold,
     StratifiedKFold,
+    check_cv,
     cross_val_score,
 )
 from sklearn.multioutput import MultiOutputRegressor
@@ -935,6 +937,15 @@ def test_weights_are_requested_of_the_estimator():
         {"n_nodes": float("nan")},
         {"rule": None},
         {"cv": 1, "max_loss": 0.1},
+        {"cv": b"five", "max_loss": 0.1},
+        {"cv": [], "max_loss": 0.1},
+        {"cv": [1], "max_loss": 0.1},
+        {"cv": [(range(9), "rows")], "max_loss": 0.1},
+        {"cv": np.array(3), "max_loss": 0.1},
+        {"max_loss": 10**400},
+        {"n_nodes": np.array(3)},
+        {"estimator": Ridge()},
+        {"estimator": SpectralMLPRegressor},
         {"scoring": 3},
         {"relevance": 1},
     ],
@@ -942,6 +953,35 @@ def test_weights_are_requested_of_the_estimator():
 )
 def test_a_wrong_parameter_is_scikit_learns_error(parameter):
     name = next(iter(parameter))
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), **parameter)
+    pruner = SpectralPruner(**{"estimator": GOOD, **parameter})
     with pytest.raises(InvalidParameterError, match=f"`{name}` must"):
         pruner.fit(X, Y)
+
+
+def test_checks_of_parameters_can_be_skipped():
+    pruner = SpectralPruner(GOOD, n_nodes=4, scoring=None, refit=1)
+    with pytest.raises(InvalidParameterError, match="`refit` must be True or False"):
+        pruner.fit(X, Y)
+    expected = clone(pruner).set_params(refit=True).fit(X, Y)
+    pruner.set_params(rule=None)
+    with sklearn.config_context(skip_parameter_validation=True):
+        pruner.fit(X, Y)
+    np.testing.assert_array_equal(pruner.predict(X), expected.predict(X))
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        RepeatedKFold(n_splits=2, n_repeats=2, random_state=0),
+        iter([([*range(40)], [*range(40, 60)]), ([*range(20, 60)], np.arange(20))]),
+        [(np.arange(60) < 40, np.arange(60) >= 40)],
+    ],
+    ids=["repeated", "generator", "masks"],
+)
+def test_every_kind_of_cv_gives_its_folds(cv):
+    pruner = SpectralPruner(GOOD, max_loss=10.0, cv=copy.deepcopy(cv)).fit(X, Y)
+    folds = list(check_cv(cv).split(X, Y))
+    assert pruner.cut_results_["scores"].shape[1] == len(folds)
+    train, test = folds[0]
+    expected = clone(GOOD).fit(X[train], Y[train]).score(X[test], Y[test])
+    assert pruner.cut_results_["scores"][-1, 0] == pytest.approx(expected, rel=1e-5)
