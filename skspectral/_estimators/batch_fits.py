@@ -3,13 +3,14 @@
 import contextlib
 import itertools
 import warnings
+from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
 from skspectral._estimators.auto import choose_device
 from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.batch_training import train_together
-from skspectral._estimators.fit_plan import runs_at_once
+from skspectral._estimators.fit_plan import FitPlan, runs_at_once
 from skspectral._estimators.network_state import DTYPES
 from skspectral._estimators.parameters import check_parameters
 
@@ -51,17 +52,36 @@ def fit_together(estimators, arguments, *, warn=True):
     estimators : sequence of unfitted estimators
         Of one class. A subclass with a fit of its own is fitted by it, one by one.
     arguments : sequence of (X, y, parameters of fit)
+        Where all of them are the same objects for several estimators, these may differ
+        in alphas, rates and seeds only, and share one copy of the rows.
     warn : bool, default=True
         Whether each may warn as in its fit.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Without `warn`, also for a single fit: nothing else would show that it ended
+        early.
     """
-    plans = []
+    plans: list[FitPlan] = []
+    read: dict[Any, Any] = {}
     for estimator, (X, y, parameters) in zip(estimators, arguments, strict=True):
         if not trains_in_batches(estimator):
             estimator.fit(X, y, **parameters)
             continue
         check_parameters(estimator)
-        plans.append(estimator._plan(*estimator._read(X, y, **parameters)))
+        key = tuple(map(id, (X, y, *parameters.values()))), tuple(parameters)
+        if key not in read:
+            before = set(vars(estimator))
+            tables = estimator._read(X, y, **parameters)
+            learned = {k: v for k, v in vars(estimator).items() if k not in before}
+            read[key] = tables, learned, {}
+        tables, learned, known = read[key]
+        vars(estimator).update(learned)
+        plans.append(estimator._plan(*tables, known=known))
     trained = train_together(plans)
+    if not warn and any(history.ended == "interrupted" for _, history in trained):
+        raise KeyboardInterrupt
     planned = [estimator for estimator in estimators if trains_in_batches(estimator)]
     for estimator, plan, (state, history) in zip(planned, plans, trained, strict=True):
         estimator._finish(plan, state, history, warn=warn)

@@ -36,7 +36,7 @@ def regularization_path(
 ):
     r"""Relevance of every node, core and score against `alpha`.
 
-    A clone is fitted at one `alpha` after another, each fit going on from the one
+    A clone is fitted at one `alpha` after another, and each fit goes on from the one
     before. Where the score on other rows is best is the alpha to fit with; how flat it
     is there tells how few nodes can be had for little.
 
@@ -61,8 +61,8 @@ def regularization_path(
     scoring : str or callable, default=None
         Any scorer of scikit-learn. None is the estimator's own score, R2 or accuracy.
     warm_start : bool, default=True
-        Whether each fit goes on from the one before. False fits each anew, and `order`
-        has no effect.
+        Whether each fit goes on from the one before. False fits each anew, in batches,
+        and `order` has no effect.
     order : {"increasing", "decreasing"}, default="increasing"
         From weak to strong, or from strong to weak: see Notes.
     return_estimators : bool, default=False
@@ -161,7 +161,9 @@ def regularization_path(
             "goes on from one alpha to the next."
         )
     scorer, name = scorer_and_name(estimator, scoring)
-    start = clone(estimator).set_params(warm_start=bool(warm_start))
+    # Not by `set_params`: the constructor of a subclass may not have them.
+    start = clone(estimator)
+    start.warm_start = bool(warm_start)
     alphas_in_order = grid if order == "increasing" else grid[::-1]
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
     of_score = kwargs if accepts_weight(scoring, scorer) else {}
@@ -170,7 +172,8 @@ def regularization_path(
     for model in _fitted_models(start, alphas_in_order, X, y, kwargs):
         fitted = None
         if return_estimators:
-            fitted = copy.deepcopy(model).set_params(warm_start=estimator.warm_start)
+            fitted = copy.deepcopy(model)
+            fitted.warm_start = estimator.warm_start
         rows.append(
             (
                 model.layer_relevances_,
@@ -198,16 +201,23 @@ def regularization_path(
 
 def _fitted_models(model, alphas, X, y, kwargs):
     """Yield the model fitted at one alpha after another."""
-    if not model.warm_start:  # independent fits: one batch
-        models = [clone(model).set_params(alpha=float(alpha)) for alpha in alphas]
-        with _quiet():
-            fit_together(models, [(X, y, kwargs)] * len(models), warn=False)
-        yield from models
+    # Callbacks see one fit at a time.
+    if model.warm_start or getattr(model, "_skl_callbacks", None):
+        for alpha in alphas:
+            model.alpha = float(alpha)
+            with _quiet():
+                model.fit(X, y, **kwargs)
+            yield model
         return
+    models = []
     for alpha in alphas:
-        with _quiet():
-            model.set_params(alpha=float(alpha)).fit(X, y, **kwargs)
-        yield model
+        models.append(clone(model))
+        # A RandomState goes on from fit to fit; a clone would start it anew.
+        models[-1].random_state = model.random_state
+        models[-1].alpha = float(alpha)
+    with _quiet():
+        fit_together(models, [(X, y, kwargs)] * len(models))
+    yield from models
 
 
 @contextlib.contextmanager

@@ -15,10 +15,13 @@ from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
 from skspectral import (
     SpectralMLPClassifier,
     SpectralMLPRegressor,
+    null_importances,
     pruning_curve,
     regularization_path,
 )
-from skspectral._inspection import incremental_scores
+from skspectral._engine.network_batch import NetworkBatch
+from skspectral._estimators import batch_fits, train_together
+from skspectral._inspection import importances, incremental_scores
 from skspectral.datasets import make_teacher_student
 from skspectral.nn import remove_nodes
 
@@ -412,3 +415,107 @@ def test_a_score_that_takes_no_weights_gets_none(scoring):
 def test_a_number_of_alphas_is_not_an_alpha():
     with pytest.raises(ValueError, match=r"not their number; got alphas=10. Pass np"):
         regularization_path(regressor(), X, Y, alphas=10)
+
+
+def test_independent_fits_train_as_one_batch_on_one_copy_of_the_rows(monkeypatch):
+    plans = []
+
+    def train(given, **options):
+        plans.extend(given)
+        return train_together(given, **options)
+
+    monkeypatch.setattr(batch_fits, "train_together", train)
+    path = regularization_path(
+        regressor(early_stopping=True), X, Y, alphas=GRID, warm_start=False
+    )
+    assert len(plans) == 3
+    assert len({id(plan.data) for plan in plans}) == 1
+    for alpha, loss in zip(path.alphas, path.losses, strict=True):
+        alone = regressor(early_stopping=True, alpha=alpha).fit(X, Y)
+        assert loss == pytest.approx(alone.loss_, rel=1e-9)
+
+
+def test_a_random_state_goes_on_from_fit_to_fit():
+    path = regularization_path(
+        regressor(random_state=np.random.RandomState(5)),
+        X,
+        Y,
+        alphas=GRID,
+        warm_start=False,
+    )
+    one = regressor(random_state=np.random.RandomState(5))
+    for alpha, loss in zip(path.alphas, path.losses, strict=True):
+        one.set_params(alpha=alpha).fit(X, Y)
+        assert loss == pytest.approx(one.loss_, rel=1e-9)
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_a_path_warns_as_its_fits_do_but_for_their_cores(warm_start):
+    model = regressor(learning_rate="constant", tol=0.0)
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
+        model.fit(X, Y)
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations") as caught:
+        regularization_path(model, X, Y, alphas=GRID, warm_start=warm_start)
+    assert len(caught) == 3
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_callbacks_see_each_fit_of_a_path(warm_start):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
+
+    class Counting:
+        fits = 0
+
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context):
+            Counting.fits += context.task_name == "fit"
+
+    model = regressor(max_iter=2).set_callbacks(Counting())
+    regularization_path(model, X, Y, alphas=GRID, warm_start=warm_start)
+    assert Counting.fits == 3
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_a_subclass_with_fewer_parameters_has_a_path(warm_start):
+    class Small(SpectralMLPRegressor):
+        def __init__(self, *, width=12):
+            self.width = width
+            super().__init__(**{**QUICK, "hidden_layer_sizes": width})
+
+    options = {"alphas": GRID, "warm_start": warm_start, "return_estimators": True}
+    found = regularization_path(Small(), X, Y, **options)
+    expected = regularization_path(regressor(), X, Y, **options)
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    assert isinstance(found.estimators[0], Small)
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_one_interrupt_ends_a_path_of_a_single_alpha(monkeypatch, warm_start):
+    interrupt_second_epoch(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        regularization_path(regressor(), X, Y, alphas=1e-2, warm_start=warm_start)
+
+
+def test_one_interrupt_ends_null_importances(monkeypatch):
+    monkeypatch.setattr(importances, "TABLE_BYTES", 1)  # a batch for each network
+    interrupt_second_epoch(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        null_importances(regressor(), X, Y, random_state=0)
+
+
+def interrupt_second_epoch(monkeypatch):
+    """Press Ctrl-C once, in the second epoch of the first batch."""
+    epoch, calls = NetworkBatch.epoch, []
+
+    def interrupted(batch, *arguments):
+        calls.append(batch)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return epoch(batch, *arguments)
+
+    monkeypatch.setattr(NetworkBatch, "epoch", interrupted)

@@ -13,6 +13,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from skspectral import (
+    PruningCurveDisplay,
+    RegularizationPathDisplay,
     RelevanceDisplay,
     SpectralMLPClassifier,
     SpectralMLPRegressor,
@@ -233,6 +235,8 @@ def test_a_class_is_refused_with_a_way_out():
         lambda: pruning_curve(SpectralMLPRegressor, X, y),
         lambda: regularization_path(SpectralMLPRegressor, X, y),
         lambda: RelevanceDisplay.from_estimator(SpectralMLPRegressor),
+        lambda: PruningCurveDisplay.from_estimator(SpectralMLPRegressor, X, y),
+        lambda: RegularizationPathDisplay.from_estimator(SpectralMLPRegressor, X, y),
     ):
         with pytest.raises((TypeError, ValueError), match="an instance is needed"):
             call()
