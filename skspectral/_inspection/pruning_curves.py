@@ -2,12 +2,10 @@
 
 import copy
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import is_classifier
-from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
@@ -19,10 +17,10 @@ from skspectral._inspection.incremental_scores import (
     R2Sums,
     scores_at_numbers,
 )
-from skspectral._selection import accepts_weight
+from skspectral._selection import named_scorer
 from skspectral.nn import SpectralMLP, remove_nodes
 
-__all__ = ["check_spectral", "pruning_curve", "scorer_and_name"]
+__all__ = ["check_spectral", "name_of", "pruning_curve"]
 
 RANKINGS = (*RELEVANCES, "random")
 
@@ -158,7 +156,7 @@ def pruning_curve(
         )
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     weight = check_weight(sample_weight, n_rows)
-    scorer, name = scorer_and_name(estimator, scoring)
+    scorer = named_scorer(estimator, scoring)
 
     orders = {}
     for kind in kinds:
@@ -170,16 +168,18 @@ def pruning_curve(
         else:
             values = RELEVANCES[kind](network)[index]
             orders[kind] = values.argsort(descending=True, stable=True).numpy()
-    weighs = weight is not None and accepts_weight(scoring, scorer)
-    kwargs = {"sample_weight": weight} if weighs else {}
-    full_score = float(scorer(estimator, X, y, **kwargs))  # reads X and y first
+    kwargs = scorer.weights(weight)
+    full_score = float(scorer.score(estimator, X, y, **kwargs))  # checks X and y first
     rows = np.concatenate([np.atleast_2d(order) for order in orders.values()])
     if scoring is None:
         flat = _own_scores(estimator, module, X, y, weight, index, rows, numbers)
     else:
         cuts = (order[:n] for order in rows for n in numbers)
         flat = np.array(
-            [scorer(_cut(estimator, network, index, c), X, y, **kwargs) for c in cuts]
+            [
+                scorer.score(_cut(estimator, network, index, c), X, y, **kwargs)
+                for c in cuts
+            ]
         ).reshape(len(rows), len(numbers))
     scores, start = {}, 0
     for kind, order in orders.items():
@@ -194,7 +194,7 @@ def pruning_curve(
         core_size=int(core.masks[index].sum()),
         layer=index,
         n_hidden_layers=len(widths),
-        score_name=name,
+        score_name=scorer.name,
     )
 
 
@@ -215,22 +215,6 @@ def check_spectral(estimator) -> None:
             "`best_estimator_`, for a Pipeline `pipe[-1]` and the rows that reach it, "
             "`pipe[:-1].transform(X)`."
         )
-
-
-def scorer_and_name(estimator, scoring) -> tuple[Any, str]:
-    """Scorer, and what to write on an axis."""
-    if scoring is None:
-        name = "accuracy" if is_classifier(estimator) else "R²"
-    elif isinstance(scoring, str):
-        name = scoring
-    elif callable(scoring):
-        name = getattr(scoring, "__name__", "score")
-    else:
-        raise ValueError(
-            "`scoring` must be None, the name of a scorer or a callable; got "
-            f"scoring={scoring!r}. Compute one curve for each score."
-        )
-    return check_scoring(estimator, scoring=scoring), name
 
 
 def _check_layer(layer, widths: tuple[int, ...]) -> int:

@@ -12,8 +12,8 @@ from sklearn.utils import Bunch
 
 from skspectral._core import NO_CORE
 from skspectral._estimators import fit_together, interrupt_ends_all
-from skspectral._inspection.pruning_curves import check_spectral, scorer_and_name
-from skspectral._selection import accepts_weight
+from skspectral._inspection.pruning_curves import check_spectral
+from skspectral._selection import named_scorer
 
 __all__ = ["regularization_path"]
 
@@ -160,13 +160,13 @@ def regularization_path(
             f"`warm_start` must be True or False; got warm_start={warm_start!r}. True "
             "goes on from one alpha to the next."
         )
-    scorer, name = scorer_and_name(estimator, scoring)
+    scorer = named_scorer(estimator, scoring)
     # Not by `set_params`: the constructor of a subclass may not have them.
     start = clone(estimator)
     start.warm_start = bool(warm_start)
     alphas_in_order = grid if order == "increasing" else grid[::-1]
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
-    of_score = kwargs if accepts_weight(scoring, scorer) else {}
+    of_score = scorer.weights(sample_weight)
 
     rows = []
     for model in _fitted_models(start, alphas_in_order, X, y, kwargs):
@@ -178,8 +178,8 @@ def regularization_path(
             (
                 model.layer_relevances_,
                 model.core_sizes_,
-                scorer(model, X, y, **of_score),
-                None if X_val is None else scorer(model, X_val, y_val),
+                scorer.score(model, X, y, **of_score),
+                None if X_val is None else scorer.score(model, X_val, y_val),
                 model.loss_,
                 fitted,
             )
@@ -195,7 +195,7 @@ def regularization_path(
         val_scores=None if X_val is None else np.array(val),
         losses=np.array(losses),
         estimators=list(estimators) if return_estimators else None,
-        score_name=name,
+        score_name=scorer.name,
     )
 
 

@@ -12,7 +12,6 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
@@ -32,7 +31,7 @@ from skspectral._estimators import (
 from skspectral._selection.max_loss import choose_cut, split_rows
 from skspectral._selection.pruner_parameters import check_pruner
 from skspectral._selection.report import ReportMixin, report_row
-from skspectral._selection.scoring import accepts_weight
+from skspectral._selection.scoring import named_scorer
 from skspectral._selection.small_network import SmallNetworkMixin, estimator_has
 
 __all__ = ["SpectralPruner"]
@@ -227,7 +226,7 @@ class SpectralPruner(
                 "the pruner requires y to be passed, but the target y is None. Only "
                 "a frozen estimator, with max_loss=None and refit=False, needs no y."
             )
-        scorer = check_scoring(inner, scoring=self.scoring)
+        scorer = named_scorer(inner, self.scoring)
         routed = self._route(scorer, fit_params)
         threshold = "gap" if self.threshold is None else self.threshold
         cut, results = {"threshold": threshold, "n_nodes": self.n_nodes}, None
@@ -253,7 +252,7 @@ class SpectralPruner(
                 X,
                 y,
                 folds,
-                scorer,
+                scorer.score,
                 routed,
                 max_loss=self.max_loss,
                 rule=self.rule,
@@ -275,7 +274,8 @@ class SpectralPruner(
             rows = f"test rows of {len(folds)} folds"
         elif y is not None:
             scores = [
-                float(scorer(e, X, y, **routed.scorer.score)) for e in (large, small)
+                float(scorer.score(e, X, y, **routed.scorer.score))
+                for e in (large, small)
             ]
             rows = "rows passed to fit" if frozen else "training rows"
         else:
@@ -299,17 +299,16 @@ class SpectralPruner(
         return self.estimator.estimator if self._is_frozen() else self.estimator
 
     def _route(self, scorer, parameters) -> Bunch:
-        """Which parameters of fit go to the estimator, the splitter and the scorer."""
+        """Return the parameters of fit for the estimator, the splitter, the scorer."""
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **parameters)
         parameters = dict(parameters)
         groups = parameters.pop("groups", None)
-        weight = parameters.get("sample_weight")
-        weighs = weight is not None and accepts_weight(self.scoring, scorer)
+        weights = scorer.weights(parameters.get("sample_weight"))
         return Bunch(
             estimator=Bunch(fit=parameters),
             splitter=Bunch(split={"groups": groups}),
-            scorer=Bunch(score={"sample_weight": weight} if weighs else {}),
+            scorer=Bunch(score=weights),
         )
 
     def get_metadata_routing(self):
@@ -320,7 +319,7 @@ class SpectralPruner(
         sklearn.utils.metadata_routing.MetadataRouter
         """
         inner, router = self._inner(), MetadataRouter(owner=type(self).__name__)
-        scorer = check_scoring(inner, scoring=self.scoring)
+        scorer = named_scorer(inner, self.scoring).score
         parts = {"estimator": inner, "scorer": scorer, "splitter": self.cv}
         callees = {"estimator": "fit", "scorer": "score", "splitter": "split"}
         for name, part in parts.items():

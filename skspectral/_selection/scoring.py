@@ -1,14 +1,64 @@
-"""Scores: which of them take sample weights."""
+"""Scorers, with their names and whether they take sample weights."""
 
+from collections.abc import Callable
 from inspect import signature
+from typing import Any, NamedTuple
 
-__all__ = ["accepts_weight"]
+from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
+
+__all__ = ["NamedScorer", "named_scorer"]
 
 
-def accepts_weight(scoring, scorer) -> bool:
-    """Whether the scorer that `scoring` names takes `sample_weight`.
+class NamedScorer(NamedTuple):
+    """A scorer of scikit-learn, and what is known of it.
 
-    None names the estimator's own score, which does; of others the metric inside tells.
+    Attributes
+    ----------
+    score : callable
+        ``score(estimator, X, y)``, and ``sample_weight=...`` if it takes weights.
+    name : str
+        For the axis of a figure.
+    takes_weight : bool
     """
+
+    score: Callable[..., Any]
+    name: str
+    takes_weight: bool
+
+    def weights(self, sample_weight: Any) -> dict[str, Any]:
+        """Return the keywords to call `score` with, for rows of these weights."""
+        passes = self.takes_weight and sample_weight is not None
+        return {"sample_weight": sample_weight} if passes else {}
+
+
+def named_scorer(estimator: Any, scoring: Any) -> NamedScorer:
+    """Return the scorer that the parameter `scoring` names.
+
+    Raises
+    ------
+    ValueError
+        For several scores, or a name that scikit-learn does not know.
+    """
+    if scoring is None:
+        name = "accuracy" if is_classifier(estimator) else "R²"
+    elif isinstance(scoring, str):
+        name = scoring
+    elif callable(scoring):
+        name = getattr(scoring, "__name__", "score")
+    else:
+        raise ValueError(
+            "`scoring` must be None, the name of a scorer or a callable; got "
+            f"scoring={scoring!r}. Pass one score at a time."
+        )
+    score = check_scoring(estimator, scoring=scoring)
+    return NamedScorer(score, name, scoring is None or _takes_weight(score))
+
+
+def _takes_weight(scorer: Any) -> bool:
+    # A scorer of `make_scorer` takes any keyword; the metric inside may not.
     metric = getattr(scorer, "_score_func", scorer)
-    return scoring is None or "sample_weight" in signature(metric).parameters
+    try:
+        return "sample_weight" in signature(metric).parameters
+    except ValueError:  # a builtin has no signature
+        return False

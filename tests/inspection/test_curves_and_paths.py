@@ -1,5 +1,6 @@
 """Pruning curve and regularization path, against surgery and plain fits."""
 
+import functools
 import time
 import warnings
 
@@ -255,7 +256,7 @@ def test_three_hundred_numbers_on_four_thousand_rows_are_quick():
         ({"relevance": "magnitude"}, "`relevance` must name .* got .*'magnitude'"),
         ({"relevance": ()}, r"got relevance=\(\)"),
         ({"n_random": 0}, "`n_random` must be an integer >= 1; got n_random=0"),
-        ({"scoring": ["r2"]}, "`scoring` must be None.*got .*Compute one curve"),
+        ({"scoring": ["r2"]}, "`scoring` must be None.*got .*Pass one score at a time"),
         ({"sample_weight": -np.ones(120)}, "`sample_weight` must be finite and >= 0"),
         ({"sample_weight": np.ones(3)}, r"shape \(120,\); got shape \(3,\)"),
     ],
@@ -399,7 +400,21 @@ def unweighted(estimator, X, y):
     return -float(np.abs(estimator.predict(X) - y).max())
 
 
-@pytest.mark.parametrize("scoring", ["neg_max_error", unweighted])
+class WithoutSignature:
+    """A scorer whose parameters Python does not know, such as one written in C."""
+
+    @property
+    def __signature__(self):
+        raise ValueError("no signature found")
+
+    def __call__(self, estimator, X, y):
+        return unweighted(estimator, X, y)
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    ["neg_max_error", unweighted, functools.partial(unweighted), WithoutSignature()],
+)
 def test_a_score_that_takes_no_weights_gets_none(scoring):
     y = Y[:, 0]
     model = regressor().fit(X, y)
