@@ -212,8 +212,8 @@ class RelevanceDisplay:
 
 
 def _cut(r: np.ndarray, mask: np.ndarray, threshold) -> float | None:
-    """Where a histogram shows the cut, as a share of the largest relevance."""
-    if threshold != "gap":
+    """Return where a histogram shows the cut, as a share of the largest relevance."""
+    if not isinstance(threshold, str):
         return float(threshold)
     if mask.all() or not r.max() > 0:
         return None

@@ -5,6 +5,7 @@ import builtins
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 
 from skspectral import (
@@ -13,9 +14,12 @@ from skspectral import (
     RelevanceDisplay,
     SpectralMLPClassifier,
     SpectralMLPRegressor,
+    SpectralPruner,
     pruning_curve,
     regularization_path,
 )
+from skspectral._core import Core
+from skspectral._core.cuts import NAMED_CUTS
 from skspectral.datasets import make_teacher_student
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -83,6 +87,21 @@ def test_bins_of_the_paper(teacher):
     ]
     np.testing.assert_array_equal(heights(core) + heights(others), expected)
     assert display.lines_[0].get_xdata()[0] == 0.05
+
+
+def test_a_rule_with_another_name_is_drawn(teacher, monkeypatch):
+    def two(values):
+        return Core([r >= r.sort().values[-2] for r in values])
+
+    monkeypatch.setitem(NAMED_CUTS, "two", two)
+    display = RelevanceDisplay.from_estimator(teacher, threshold="two")
+    assert display.core_masks[0].sum() == 2
+    share = np.sort(teacher.feature_relevance_ / teacher.feature_relevance_.max())
+    assert share[-3] < display.lines_[0].get_xdata()[0] < share[-2]
+    small = teacher.prune(threshold="two", merge=False)
+    assert small.hidden_layer_sizes == (2,)
+    pruner = SpectralPruner(FrozenEstimator(teacher), threshold="two", merge=False)
+    assert pruner.fit(X, Y).estimator_.hidden_layer_sizes == (2,)
 
 
 def test_a_panel_per_layer_and_none_cut(deep):
