@@ -68,7 +68,7 @@ def cut_widest_gap(relevance: list[Tensor]) -> Core:
 
     Relevance is divided by the largest of the layer and clipped at 1e-6. Among
     neighbours (in sorted order) whose lower one is below 0.05, the widest ratio is the
-    cut if it spans two decades or more. If none does, only what was clipped is dead.
+    cut if it spans two decades or more. If none does, only the clipped nodes are dead.
     """
     masks, forming, vanished = [], False, False
     for r in relevance:

@@ -1,4 +1,4 @@
-"""Relevance of nodes, and the core: the nodes that survive.
+"""Relevance of the nodes and inputs of a network.
 
 All functions take a single :class:`skspectral.nn.SpectralMLP`, or plain tensors.
 """

@@ -1,4 +1,4 @@
-"""Which inputs matter, and which only seem to."""
+"""Importances of inputs beside those of permuted copies."""
 
 import math
 from numbers import Integral, Real
@@ -32,7 +32,7 @@ def null_importances(
     level=0.05,
     random_state=None,
 ):
-    """Importance of each column beside that of permuted copies of the columns.
+    """Importance of each column beside the importances of permuted columns.
 
     A copy whose rows are permuted has the values of the columns, and their correlations
     with each other, but knows nothing of the target. Networks are trained on columns
@@ -44,9 +44,9 @@ def null_importances(
     ----------
     estimator : SpectralMLPRegressor or SpectralMLPClassifier
         Fitted or not; clones are trained. Use ``gate="in"``, whose importances are the
-        gates of the inputs: the penalty brings those of noise to zero, the sooner the
+        gates of the inputs: the penalty closes the gates of noise, the sooner the
         larger `alpha` (1e-3 rather than the 1e-4 that "auto" means for many rows). With
-        ``gate="out"`` they are a ranking.
+        ``gate="out"`` importances are a ranking.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     sample_weight : array-like of shape (n_samples,), default=None
@@ -57,17 +57,17 @@ def null_importances(
     level : float in (0, 1), default=0.05
         Probability that `support` holds any column at all where y is noise.
     random_state : int, RandomState instance or None, default=None
-        Of the permutations and starts.
+        Draws the permutations and the starts.
 
     Returns
     -------
     Bunch
         importances : ndarray of shape (n_features, n_repeats)
-            As `feature_importances_`, of columns and copies together: both sum to 1.
+            `feature_importances_` of the columns. With `null` they sum to 1 in each network.
         importances_mean, importances_std : ndarray of shape (n_features,)
-            Over the networks.
+            Mean and standard deviation over the networks.
         null : ndarray of shape (n_features, n_repeats)
-            Of the permuted copies.
+            Importances of the permuted copies.
         threshold : float
             Largest importance of any copy in any network. It grows with `n_repeats`;
             `support` does not use it.
@@ -111,7 +111,7 @@ def null_importances(
     See Also
     --------
     sklearn.inspection.permutation_importance : Loss of score when a column of new rows
-        is permuted; needs no retraining, and misses what columns tell twice.
+        is permuted. It needs no retraining, and misses columns that others replace.
 
     References
     ----------

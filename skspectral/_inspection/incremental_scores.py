@@ -1,4 +1,4 @@
-"""Score of a network at every number of kept nodes, in one pass over the rows."""
+"""Scores of a network at every number of kept nodes, in one pass over the rows."""
 
 import copy
 from collections.abc import Iterator
@@ -42,12 +42,12 @@ class R2Sums:
 
 
 class AccuracySums:
-    """Accuracy from sums over blocks of rows; of several labels all must be right.
+    """Accuracy from sums over blocks of rows; with several labels all must be right.
 
     Parameters
     ----------
     truth : ndarray of shape (n,) or (n, n_labels), int
-        Codes of the classes, -1 for one the network does not know; or labels.
+        Codes of the classes, -1 for a class that the network does not know; or labels.
     weight : ndarray of shape (n,)
     """
 
@@ -79,15 +79,15 @@ def scores_at_numbers(
     orders: np.ndarray,
     numbers: np.ndarray,
 ) -> np.ndarray:
-    """Scores of the network with the first n nodes of each order.
+    """Return the scores of the network with the first n nodes of each order.
 
     Parameters
     ----------
     module : Standardized
-        Left untouched.
+        It is not changed.
     X : ndarray or CSR matrix of shape (n, n_features)
     tally : R2Sums or AccuracySums
-        Of the n rows.
+        Targets and weights of the n rows.
     layer : int
         The hidden layer that is cut, from 0; the others stay whole.
     orders : ndarray of shape (n_orders, width), int
@@ -119,7 +119,7 @@ def _outputs(
     orders: np.ndarray,
     numbers: np.ndarray,
 ) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Outputs (n, o) at each (order, point), on raw rows."""
+    """Yield the outputs (n, o) at each (order, point), on raw rows."""
     network = module.network
     act = ACTIVATIONS[network.activation].function
     layers = list(network.layers)

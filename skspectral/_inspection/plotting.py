@@ -1,10 +1,10 @@
-"""What the figures share: axes, ticks, colours. matplotlib waits until one is drawn."""
+"""Axes, ticks and colours of the figures; matplotlib is imported with the first."""
 
 import numpy as np
 
 __all__ = ["BLUE", "CYCLE", "GREY", "ORANGE", "add_legend", "new_axes", "plain_ticks"]
 
-# Okabe and Ito's colours, which the colour-blind tell apart; grey for what is lost.
+# Colours of Okabe and Ito, safe for the colour-blind; grey for nodes outside the core.
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
 GREEN = "#009E73"
@@ -13,7 +13,7 @@ CYCLE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00")
 
 
 def new_axes(ax, n_rows: int = 1, n_columns: int = 1, size=(5.0, 3.6), **shared):
-    """Array of axes and their figure: those given, else new ones."""
+    """Return an array of axes and their figure: the given axes, else new ones."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -42,7 +42,7 @@ def new_axes(ax, n_rows: int = 1, n_columns: int = 1, size=(5.0, 3.6), **shared)
 
 
 def plain_ticks(axis) -> None:
-    """Ticks of a logarithmic axis as plain numbers: 1, 2, 5, 10."""
+    """Show the ticks of a logarithmic axis as plain numbers: 1, 2, 5, 10."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=8))
@@ -51,9 +51,9 @@ def plain_ticks(axis) -> None:
 
 
 def add_legend(panel, n_columns: int, *, above: bool, handles=None) -> None:
-    """Legend over the frame, where it hides no data, or else inside it.
+    """Draw the legend above the frame, where it hides no data, or else inside.
 
-    On axes of the caller's there may be a neighbour, or a title, where it would lie.
+    Axes that the caller passed may have a title, or a neighbour, above their frame.
     """
     handles = handles or panel.get_legend_handles_labels()[0]
     if not above:

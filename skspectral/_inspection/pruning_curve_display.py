@@ -14,12 +14,12 @@ from skspectral._inspection.pruning_curves import pruning_curve
 
 __all__ = ["PruningCurveDisplay"]
 
-STYLES = {  # at the back first
+STYLES = {  # in the order of drawing: later lines cover earlier ones
     "random": {"label": "at random, median and range", "color": GREY, "lw": 1.8},
     "path": {"label": "by path relevance", "color": ORANGE, "lw": 3.2},
     "R": {"label": "by R", "color": BLUE, "lw": 1.6},
 }
-R2_FLOOR = -0.3  # what lies below is worse than no network at all
+R2_FLOOR = -0.3  # lowest R2 drawn: below 0 the mean of the targets does better
 
 
 class PruningCurveDisplay:
@@ -182,7 +182,7 @@ random_state
         self.ax_ = panel
         self.lines_, self.fill_between_ = {}, None
         lowest = []
-        # Of one point neither a line nor a band without an edge is seen.
+        # A single point shows neither as a line nor as a band without an edge.
         alone = len(self.n_nodes) == 1
         for kind, style in STYLES.items():
             if kind not in self.scores:

@@ -42,16 +42,16 @@ def pruning_curve(
 
     The nodes of one hidden layer are removed, the least relevant first, without
     training on. At each number the network is that of ``estimator.prune(n_nodes=...,
-    relevance=..., merge=False)``: what a removed node still emits is folded into the
-    next layer. Where the score by relevance stays flat while it falls at random, the
-    relevance is worth its name; where it begins to fall is the core.
+    relevance=..., merge=False)``: the constant that a removed node still emits is added
+    to the next layer. A ranking is good if the score stays flat until few nodes are
+    left, while it falls at once for random orders. The core is where it begins to fall.
 
     Parameters
     ----------
     estimator : SpectralMLPRegressor or SpectralMLPClassifier
         Fitted, with a hidden layer and a gate that defines a core. It is not changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows to score on; test rows, to learn how few nodes will do.
+        Rows to score on. Test rows show how few nodes are enough.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -61,8 +61,8 @@ def pruning_curve(
         number.
     relevance : {"R", "path", "random"} or sequence of these, default=("R", "path", \
 "random")
-        Rankings: by R, by path relevance (see ``prune``), and in random order, which is
-        what a ranking has to beat.
+        Rankings: by R, by path relevance (see ``prune``), and in random order, the
+        baseline of the other two.
     layer : int, default=-1
         Index of the hidden layer to cut, from 0; -1 is the last. The other hidden
         layers stay whole: a network with several has a curve for each.
@@ -117,7 +117,7 @@ def pruning_curve(
     -----
     With one hidden layer the outputs of n + 1 nodes are those of n plus
     ``v_j (a_j - c_j)``, with ``a_j`` the activations of the node, ``v_j`` its outgoing
-    weights and ``c_j`` what it emits once removed: ``activation(bias)``, or 0 for
+    weights and ``c_j`` its output once removed: ``activation(bias)``, or 0 for
     ``gate="in"``. So 300 nodes cost little more than one prediction. Memory does not
     grow with the number of rows. Computed in float64; ``prune`` folds in the dtype of
     the network, hence for float32 the two agree to about 1e-7.
@@ -145,7 +145,7 @@ def pruning_curve(
     network = module.network
     widths = network.sizes[1:-1]
     index = _check_layer(layer, widths)
-    # Refuses a gate that defines none.
+    # Raises for a gate that defines no core.
     core = find_core(network, is_core=estimator._is_core)
     numbers = _check_numbers(n_nodes, widths[index])
     kinds = _check_rankings(relevance)
@@ -199,7 +199,7 @@ def pruning_curve(
 
 
 def name_of(estimator) -> str:
-    """Return what to call an estimator that is refused."""
+    """Return the name of an estimator for an error message."""
     if isinstance(estimator, type):
         return f"the class {estimator.__name__}, where an instance is needed"
     return type(estimator).__name__
@@ -259,7 +259,7 @@ def _check_rankings(relevance) -> list[str]:
 
 
 def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
-    """The estimator with the kept nodes of one layer; for a scorer to look at."""
+    """Return the estimator with the kept nodes of one layer, to be scored."""
     masks = [
         torch.ones(width, dtype=torch.bool, device="cpu")
         for width in network.sizes[1:-1]
@@ -267,14 +267,14 @@ def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     masks[layer] = torch.zeros_like(masks[layer])
     masks[layer][torch.from_numpy(kept)] = True
     small = remove_nodes(network, masks)
-    pruned = copy.copy(estimator)  # column statistics may be shared: no one trains it
+    pruned = copy.copy(estimator)  # shares the column statistics: it is never trained
     pruned.hidden_layer_sizes = small.sizes[1:-1]
     pruned._network_state = NetworkState.from_network(small)
     return pruned
 
 
 def _own_scores(estimator, module, X, y, weight, layer, orders, numbers) -> np.ndarray:
-    """R2 or accuracy by order and number, (n_orders, n_points)."""
+    """Return R2 or accuracy by order and number, (n_orders, n_points)."""
     regression = not is_classifier(estimator)
     X, y = validate_data(
         estimator,
@@ -299,7 +299,7 @@ def _own_scores(estimator, module, X, y, weight, layer, orders, numbers) -> np.n
 
 
 def _as_codes(y, estimator) -> np.ndarray:
-    """Index of each row's class, or the labels."""
+    """Return the index of each row's class, or the labels."""
     y = y.toarray() if hasattr(y, "toarray") else y
     if y.ndim == 2 and y.shape[1] > 1:
         return y

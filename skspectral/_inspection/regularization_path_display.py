@@ -14,7 +14,7 @@ from skspectral._inspection.regularization_paths import regularization_path
 
 __all__ = ["RegularizationPathDisplay"]
 
-DECADES = 4  # below the largest R that are drawn: a dead node falls through
+DECADES = 4  # of R that are drawn, below the largest; dead nodes leave the frame
 
 
 class RegularizationPathDisplay:
@@ -176,7 +176,7 @@ class RegularizationPathDisplay:
         for index, (r, colour) in enumerate(zip(self.relevances, colours, strict=True)):
             style = {"color": colour, "lw": 0.8, "alpha": 0.6, **alone}
             style |= node_kw or {}
-            # A zero has no logarithm, and the line to it would not be drawn.
+            # Zero has no logarithm: without the clip the line would end before it.
             self.node_lines_.append(
                 above.plot(self.alphas, r.clip(floor / 1e3), **style)
             )

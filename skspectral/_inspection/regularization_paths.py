@@ -37,15 +37,15 @@ def regularization_path(
     r"""Relevance of every node, core and score against `alpha`.
 
     A clone is fitted at one `alpha` after another, and each fit goes on from the one
-    before. Where the score on other rows is best is the alpha to fit with; how flat it
-    is there tells how few nodes can be had for little.
+    before. The best alpha is the one with the best score on other rows. A flat score
+    around it means that a stronger penalty saves nodes at little loss.
 
     Parameters
     ----------
     estimator : SpectralMLPRegressor or SpectralMLPClassifier
         With a hidden layer and a gate that defines a core. It is cloned, so it need not
         be fitted and is not changed. An `alpha_phi`, `alpha_lambda` or `alpha_readout`
-        that is set stays what it is.
+        that is not None is kept.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows to fit.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)

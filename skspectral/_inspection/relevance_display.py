@@ -28,12 +28,12 @@ class RelevanceDisplay:
     core_masks : list of ndarray of shape (width,), bool
         The nodes to keep.
     cuts : list of float or None
-        Where each layer is cut, as a share of its largest relevance; None where no
-        node is.
+        Where each layer is cut, as a share of its largest relevance; None for a layer
+        that keeps all nodes.
     relevance_name : str, default="R"
         For the axis.
     core_formed : bool, default=True
-        False is said in the legend: some nodes of the core are nearly dead.
+        False adds "still forming" to the legend: some nodes of the core are dying.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class RelevanceDisplay:
 
     See Also
     --------
-    PruningCurveDisplay : What the cut costs.
+    PruningCurveDisplay : The score that a cut costs.
 
     Notes
     -----
     On the logarithmic axis relevance below 1e-6 of the largest is drawn at 1e-6, as the
-    gap cut takes it.
+    cut at the gap treats it.
 
     References
     ----------
@@ -82,7 +82,7 @@ class RelevanceDisplay:
     def from_estimator(
         cls, estimator, *, threshold="gap", relevance="R", log=True, ax=None
     ):
-        """Read a fitted estimator and draw.
+        """Draw the relevance of a fitted estimator.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class RelevanceDisplay:
                 style = {"color": colour, "edgecolor": "white", "linewidth": 0.6}
                 if number:
                     style["label"] = f"{name}: {number} node{'s' * (number != 1)}"
-                # The others stand on the core, where a bin has both.
+                # A bin with nodes of both kinds shows the others on top of the core.
                 below = np.histogram(share[mask], bins)[0] if bars else 0
                 style = {"bottom": below, **style, **(kw or {})}
                 bars.append(panel.hist(share[chosen], bins, **style)[2])

@@ -1,4 +1,4 @@
-"""How deep a cut may go: its rules, candidates, their scores, the smallest allowed."""
+"""Cuts by `max_loss`: candidates, their scores on folds, the smallest allowed."""
 
 import numpy as np
 from sklearn.base import clone
@@ -18,10 +18,10 @@ ROUNDING = 1e-9  # of a score: dead nodes are not zero to the last digit
 def candidate_cuts(
     widths: tuple[int, ...], core: tuple[int, ...] | None = None
 ) -> list[tuple[int, ...]]:
-    """Numbers of nodes to try, by hidden layer: a geometric grid up to `widths`.
+    """Return the numbers of nodes to try by hidden layer, from few to `widths`.
 
-    The grid is that of the widest layer; the others keep the same fraction. `core` is
-    one candidate more. Sorted by their sum.
+    They are a geometric grid in the widest layer, and the same fractions of the others.
+    `core` is one candidate more.
     """
     widest = max(widths)
     grid = np.unique(np.geomspace(1, widest, N_CANDIDATES).round().astype(int))
@@ -74,7 +74,7 @@ def _is_pair(fold) -> bool:
 def choose_cut(
     large, estimator, X, y, folds, scorer, routed, *, max_loss, rule, relevance
 ) -> dict:
-    """The smallest cut that is allowed, with the scores that say so.
+    """Return the smallest cut that is allowed, and the scores that decide.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def choose_cut(
         Cloned and trained on the training rows of each fold. None scores `large`.
     folds : list of (training rows, test rows)
     routed : Bunch
-        ``estimator.fit`` and ``scorer.score``: who gets what.
+        Parameters of fit for ``estimator.fit`` and ``scorer.score``.
 
     Returns
     -------
@@ -138,8 +138,8 @@ def choose_cut(
     index, lowest = smallest_allowed(scores, max_loss=max_loss, rule=rule)
     chosen_on_folds = cuts[index]
     if estimator is not None:
-        # The core of `large` may have more nodes than those of the folds, which saw
-        # fewer rows; their number would then cut nodes that are alive.
+        # The networks of the folds saw fewer rows than `large`, whose core may have more
+        # nodes than theirs. Their number would then cut nodes that are alive.
         losses = [
             np.diff(scores_of(network, [cuts[index], widths], train))[0]
             for network, (train, _) in zip(networks, folds, strict=True)
@@ -163,7 +163,7 @@ def choose_cut(
 
 
 def smallest_allowed(scores: np.ndarray, *, max_loss: float, rule: str):
-    """The smallest cut whose mean score is allowed, and the lowest mean allowed.
+    """Return the smallest cut whose mean score is allowed, and the lowest mean.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The pruner: an estimator that fits a network, cuts it to its core and keeps that."""
+"""The pruner: an estimator that fits a network and keeps its core."""
 
 import contextlib
 
@@ -96,9 +96,9 @@ class SpectralPruner(
     estimator_ : estimator
         The small network, fitted.
     kept_nodes_ : list of ndarray of shape (n_kept,), int
-        Where its nodes were before the cut, an array per hidden layer; of merged ones
-        the index of the representative, of one that carries a linear function that of
-        a node folded into it.
+        Index of each of its nodes before the cut, an array per hidden layer. A merged
+        node has the index of its representative, a node that carries a linear function
+        the index of a node that was folded into it.
     report_ : list of dict
         The network before and after, two rows for :class:`pandas.DataFrame`: hidden
         `nodes` by layer, `trained_parameters`, `bytes` of the fitted arrays, `score`,
@@ -241,7 +241,8 @@ class SpectralPruner(
             task = root.subcontext(task_name="fit-estimator")
             with task.propagate_callback_context(large):
                 task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                alone = self.max_loss is None  # else there are folds to come
+                # An interrupt ends this fit alone, or the fits of the folds as well.
+                alone = self.max_loss is None
                 with contextlib.nullcontext() if alone else interrupt_ends_all():
                     large.fit(X, y, **routed.estimator.fit)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -312,7 +313,7 @@ class SpectralPruner(
         )
 
     def get_metadata_routing(self):
-        """Who gets the metadata of `fit` and `score`.
+        """Return the routing of the metadata of `fit` and `score`.
 
         Returns
         -------
@@ -323,8 +324,8 @@ class SpectralPruner(
         parts = {"estimator": inner, "scorer": scorer, "splitter": self.cv}
         callees = {"estimator": "fit", "scorer": "score", "splitter": "split"}
         for name, part in parts.items():
-            # Of a step in its middle a Pipeline of scikit-learn < 1.9 asks by the name
-            # fit_transform only.
+            # For a step in its middle, a Pipeline of scikit-learn < 1.9 looks for the
+            # caller fit_transform only.
             mapping = MethodMapping()
             for caller in ("fit", "fit_transform"):
                 mapping.add(caller=caller, callee=callees[name])

@@ -1,4 +1,4 @@
-"""What a cut did: a table of the network before and after."""
+"""The report of a pruner: a table of the network before and after the cut."""
 
 import html
 
@@ -6,7 +6,7 @@ __all__ = ["ReportMixin", "report_row"]
 
 
 def report_row(name, estimator, score, scored_on) -> dict:
-    """One network of the report: its size, and its score on the rows named."""
+    """Return one row of the report: the size of a network, and its score."""
     state, x, y = estimator._state(), estimator._x_columns, estimator._y_columns
     arrays = [*state.phi, *state.lambda_in, *state.lambda_out, *state.bias]
     arrays += [x.mean, x.variance, y.mean, y.variance]
@@ -21,7 +21,7 @@ def report_row(name, estimator, score, scored_on) -> dict:
 
 
 def _report_html(report) -> str:
-    """The report as a table."""
+    """Return the report as an HTML table."""
 
     def cells(tag, values):
         texts = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
@@ -35,7 +35,7 @@ def _report_html(report) -> str:
 class ReportMixin:
     """HTML representation with the table `report_` below scikit-learn's own."""
 
-    # The names of Jupyter's protocol, whatever scikit-learn's own are behind them.
+    # Jupyter calls these two names, whatever scikit-learn calls its own methods.
     @property
     def _repr_html_(self):
         plain = super()._repr_html_

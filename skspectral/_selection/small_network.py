@@ -1,4 +1,4 @@
-"""Predictions and attributes of a meta-estimator that are those of its network."""
+"""Predictions and attributes that a meta-estimator takes from its network."""
 
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -15,7 +15,7 @@ def estimator_has(name):
 
 
 class SmallNetworkMixin:
-    """Methods and fitted attributes that the small network `estimator_` answers."""
+    """Methods and fitted attributes that are passed on to the network `estimator_`."""
 
     @available_if(estimator_has("predict"))
     def predict(self, X):
@@ -25,19 +25,19 @@ class SmallNetworkMixin:
 
     @available_if(estimator_has("predict_proba"))
     def predict_proba(self, X):
-        """Probabilities of the classes, by the small network."""
+        """Return the probabilities of the classes, by the small network."""
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes, by the small network."""
+        """Return the logarithms of the probabilities of the classes."""
         check_is_fitted(self)
         return self.estimator_.predict_log_proba(X)
 
     @available_if(estimator_has("decision_function"))
     def decision_function(self, X):
-        """Logits of the small network."""
+        """Return the logits of the small network."""
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
