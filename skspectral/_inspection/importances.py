@@ -63,7 +63,8 @@ def null_importances(
     -------
     Bunch
         importances : ndarray of shape (n_features, n_repeats)
-            `feature_importances_` of the columns. With `null` they sum to 1 in each network.
+            `feature_importances_` of the columns. In each network they sum to 1 with
+            `null`.
         importances_mean, importances_std : ndarray of shape (n_features,)
             Mean and standard deviation over the networks.
         null : ndarray of shape (n_features, n_repeats)

@@ -138,7 +138,7 @@ def choose_cut(
     index, lowest = smallest_allowed(scores, max_loss=max_loss, rule=rule)
     chosen_on_folds = cuts[index]
     if estimator is not None:
-        # The networks of the folds saw fewer rows than `large`, whose core may have more
+        # `large` saw more rows than the networks of the folds, so its core may have more
         # nodes than theirs. Their number would then cut nodes that are alive.
         losses = [
             np.diff(scores_of(network, [cuts[index], widths], train))[0]
