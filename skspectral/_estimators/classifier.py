@@ -8,11 +8,21 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skspectral._columns import check_weight_values
+from skspectral._columns import check_weight_values, is_missing
 from skspectral._estimators.export import as_sklearn_mlp
 from skspectral._estimators.pruning import PrunableSpectralMLP
 
 __all__ = ["SpectralMLPClassifier"]
+
+
+def _refuse_missing_class(classes) -> None:
+    """Raise where a class is None, NaN, NaT or NA."""
+    missing = [c for c in np.ravel(np.asarray(classes, dtype=object)) if is_missing(c)]
+    if missing:
+        raise ValueError(
+            f"`classes` must name classes; got {missing[0]!r} among them. Leave it "
+            "out, and rows without a class as well."
+        )
 
 
 class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
@@ -49,8 +59,10 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
     alpha : float or "auto", default="auto"
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
-        smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
-        to 1e-2; the value in use is `alpha_`.
+        smaller core. ``"auto"`` is 2 divided by the effective number of rows,
+        ``(sum w)^2 / sum w^2`` of their weights w (those of classes included), but
+        from 1e-4 to 1e-2; the value in use is `alpha_`. `partial_fit` counts the
+        different rows so far: passes over the same rows do not change it.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -63,7 +75,7 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
     standardize : bool, "X" or "y", default=True
         Whether to centre and scale the columns of X, in float64 and with the sample
         weights; ``"X"`` does the same, ``"y"`` nothing, as classes have no scale.
-        Constant columns have scale 1.
+        A column that is constant in training then moves no prediction.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch, at most: an epoch is cut into equal minibatches.
         ``"auto"`` is a fortieth of the rows, from 64 to 512.
@@ -402,6 +414,7 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
                 f"class_weight={self.class_weight!r}. Pass a dict of weights."
             )
         if classes is not None:
+            _refuse_missing_class(classes)
             announced = np.unique(np.asarray(classes))
             if not first and not np.array_equal(announced, self.classes_):
                 raise ValueError(

@@ -44,8 +44,10 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
     alpha : float or "auto", default="auto"
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
-        smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
-        to 1e-2; the value in use is `alpha_`.
+        smaller core. ``"auto"`` is 2 divided by the effective number of rows,
+        ``(sum w)^2 / sum w^2`` of their weights w, but from 1e-4 to 1e-2; the value in
+        use is `alpha_`. `partial_fit` counts the different rows so far: passes over
+        the same rows do not change it.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -57,8 +59,9 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         the paper's protocol.
     standardize : bool, "X" or "y", default=True
         Whether to centre and scale the columns of X and of y, in float64 and with the
-        sample weights; ``"X"`` or ``"y"`` does one of them. Constant columns have
-        scale 1.
+        sample weights; ``"X"`` or ``"y"`` does one of them. A column that is
+        constant in training then moves no prediction, and a constant target is
+        predicted as that constant.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch, at most: an epoch is cut into equal minibatches.
         ``"auto"`` is a fortieth of the rows, from 64 to 512.

@@ -13,7 +13,7 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from skspectral._columns import check_weight
+from skspectral._columns import check_weight, refuse_equal_names
 from skspectral._estimators import BaseSpectralMLP, fit_together, warn_user
 from skspectral._inspection.pruning_curves import name_of
 
@@ -135,6 +135,7 @@ def null_importances(
             f"`level` must be in (0, 1); got level={level!r}. It is the probability of "
             "any column of chance in `support`."
         )
+    refuse_equal_names(X)
     names = _get_feature_names(X)
     X = check_array(
         X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X"

@@ -11,7 +11,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from skspectral._columns import check_weight
+from skspectral._columns import check_weight, refuse_missing_targets
 from skspectral._core import RELEVANCES, find_core
 from skspectral._estimators import NetworkState
 from skspectral._inspection.incremental_scores import (
@@ -158,6 +158,8 @@ def pruning_curve(
         )
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     weight = check_weight(sample_weight, n_rows)
+    if is_classifier(estimator):
+        refuse_missing_targets(y, is_label=True)  # scorers fail on None and NA
     scorer, name = scorer_and_name(estimator, scoring)
 
     orders = {}
