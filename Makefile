@@ -68,6 +68,7 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/inputs.py
 	$(BIN)/python benchmarks/curves.py
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/caveats.py
 
 # The lower bounds of pyproject.toml, on the same tests.
 oldest:

@@ -1,4 +1,4 @@
-"""How both estimators fit: read the rows, plan, train, name the results, warn."""
+"""How both estimators fit: check, plan, train, set the fitted attributes, warn."""
 
 import contextlib
 import dataclasses
@@ -51,12 +51,12 @@ START_ANEW = "Clone the estimator to start anew."
 
 
 class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
-    """Shared mechanics; see the two public classes for the parameters.
+    """What both estimators share; see the two public classes for the parameters.
 
-    A subclass says what its targets are: ``_encode_targets(y, reset)``, and names its
-    outputs; ``_regression`` tells whether targets are scaled. A fit is three steps,
-    which a search takes for many fits at once: ``_read`` the rows, ``_plan`` the
-    training, ``_finish`` with its results.
+    A subclass says how its targets are encoded (``_encode_targets``), which loss it
+    trains with (``_loss_name``), and whether targets are scaled (``_regression``). A fit
+    takes three steps, which a search takes for many fits at once: ``_read`` checks the
+    rows, ``_plan`` decides the training, ``_finish`` sets the fitted attributes.
     """
 
     _regression: bool
@@ -80,12 +80,13 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; classes for the classifier, or an indicator matrix of labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. A row of weight 0 is a row that is not there.
+            Weights >= 0; only their ratios matter. A row of weight 0 is not there, but
+            for its class.
         X_val, y_val : array-like, default=None
-            Rows to watch: `validation_loss_curve_` is computed on them, and
+            Validation rows: `validation_loss_curve_` is computed on them, and
             `early_stopping` uses them instead of a part of X.
         sample_weight_val : array-like of shape (n_val,), default=None
-            Weights of the rows to watch.
+            Weights of the validation rows.
 
         Returns
         -------
@@ -137,12 +138,12 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         *,
         reset=True,
     ):
-        """Checked rows to learn from, and rows to watch or None."""
+        """Return checked training rows, and validation rows or None."""
         table = validate_training_rows(self, X, y, sample_weight, reset=reset)
         return table, validate_validation_rows(self, X_val, y_val, sample_weight_val)
 
     def _plan(self, table, watched=None, *, known: dict | None = None) -> FitPlan:
-        """Decide all of a fit.
+        """Decide everything about a fit, before any training.
 
         `known` keeps the data of plans on the same rows, so that they can share them.
         """

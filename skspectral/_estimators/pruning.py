@@ -85,9 +85,11 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
             :func:`skspectral.nn.fold_nodes`), and linear functions as few nodes as can
             be; the outputs on X change by up to 0.1 % of their variance, of more than
             20,000 rows on these many, evenly spaced. Fewer nodes for the same
-            function; refitting returns what it cost. False: none.
+            function. False: none.
         refit : bool, default=False
-            Train the survivors on, without penalty, for a quarter of the epochs.
+            Train the survivors on, without penalty, for a quarter of the epochs. On
+            data without much noise this helps; on noisy data it overfits, so compare
+            on other rows (the user guide has numbers).
 
         Returns
         -------

@@ -66,8 +66,9 @@ class FoldScorer:
             result["test_scores"] = self._score(estimator, X_test, y_test, fit, "test")
             result["score_time"] = time.time() - start
             if self.return_train_score:
+                X_train, y_train = fit.rows.raw
                 result["train_scores"] = self._score(
-                    estimator, *fit.rows.raw, fit, "train"
+                    estimator, X_train, y_train, fit, "train"
                 )
         else:
             result |= {"test_scores": self._failed(), "score_time": 0.0}

@@ -229,12 +229,13 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
                 self.estimator,
                 parameters,
                 split,
-                *rows,
+                train,
+                test,
                 context.subcontext(
                     task_name="candidate-split-evaluation", task_id=number
                 ),
             )
-            for number, (parameters, (split, rows)) in enumerate(pairs)
+            for number, (parameters, (split, (train, test))) in enumerate(pairs)
         ]
         if scorer.raises:  # before hours of training, not after them
             for fit in fits:
