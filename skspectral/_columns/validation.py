@@ -32,7 +32,7 @@ def as_dense_or_csr(X):
 def refuse_equal_names(X) -> None:
     """Raise where two columns of a pandas frame have the same name."""
     names = getattr(X, "columns", None)
-    if getattr(names, "is_unique", True):
+    if names is None or getattr(names, "is_unique", True):
         return
     twice = names[names.duplicated()][0]
     raise ValueError(
