@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skspectral._columns import (
@@ -33,6 +32,7 @@ from skspectral._estimators.callbacks import (
     with_callbacks,
 )
 from skspectral._estimators.fit_plan import FitData, FitPlan
+from skspectral._estimators.fit_warnings import warn_of_fit
 from skspectral._estimators.fitted import FittedSpectralMLP
 from skspectral._estimators.network_start import start_network
 from skspectral._estimators.network_state import DTYPES, NetworkState, restandardize
@@ -42,7 +42,6 @@ from skspectral._estimators.validation import (
     validate_training_rows,
     validate_validation_rows,
 )
-from skspectral._estimators.warn import warn_user
 
 __all__ = ["BaseSpectralMLP"]
 
@@ -54,9 +53,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     """What both estimators share; see the two public classes for the parameters.
 
     A subclass says how its targets are encoded (``_encode_targets``), which loss it
-    trains with (``_loss_name``), and whether targets are scaled (``_regression``). A fit
-    takes three steps, which a search takes for many fits at once: ``_read`` checks the
-    rows, ``_plan`` decides the training, ``_finish`` sets the fitted attributes.
+    trains with (``_loss_name``), and whether targets are scaled (``_regression``).
+    A fit takes three steps, which a search takes for many fits at once: ``_read``
+    checks the rows, ``_plan`` decides the training, ``_finish`` sets the attributes.
     """
 
     _regression: bool
@@ -316,7 +315,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         vars(self).pop("validation_loss_curve_", None)
         vars(self).update(self._results(plan, state, history))
         if warn:
-            self._warn(history, plan.schedule.n_epochs)
+            warn_of_fit(self, history, plan.schedule.n_epochs)
 
     def _resolve_alpha(self, n_rows: int, effective: float) -> None:
         is_auto = isinstance(self.alpha, str)
@@ -327,48 +326,6 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if self.batch_size == "auto":
             return auto_batch_size(n_rows)
         return min(int(self.batch_size), n_rows)
-
-    def _warn(self, history: History, n_epochs: int) -> None:
-        """Warn of what a user should know about the fit."""
-        if history.ended == "callback":
-            return  # the user who stopped it knows
-        if history.ended == "interrupted":
-            warn_user(
-                f"fit was interrupted; the network is that of epoch {self.n_iter_} of "
-                f"{n_epochs}.",
-                ConvergenceWarning,
-            )
-            return
-        never_settled = self.learning_rate == "constant" and not self.early_stopping
-        if never_settled and history.ended == "max_iter":
-            warn_user(
-                f"Maximum iterations ({n_epochs}) reached and the optimization hasn't "
-                f"converged yet, by tol={self.tol}. Raise max_iter or tol, or let the "
-                "rate fall with learning_rate='linear'.",
-                ConvergenceWarning,
-            )
-        if len(self._network_state.phi) < 2 or self.gate == "both":
-            return
-        core = self._core()
-        if core.vanished:
-            warn_user(
-                "the relevance of every node of a hidden layer vanished: the targets "
-                "need no hidden node, or alpha is too large. One node is kept.",
-                ConvergenceWarning,
-            )
-        penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
-        gated = self.parametrization == "spectral" and self.trainable == "all"
-        if core.forming and gated and penalised > 0:
-            longer = "Raise max_iter"
-            if self.n_iter_ < n_epochs:
-                longer = "It was stopped early: lower tol, or raise n_iter_no_change"
-            # No number in it: warnings that differ are all shown, one a candidate.
-            warn_user(
-                "the core is still forming: no gap sets the dying nodes apart from the "
-                f"living, so that the core counts both. {longer} or alpha; or cut with "
-                "prune(threshold=0.05).",
-                ConvergenceWarning,
-            )
 
     def _carry_over(
         self, x: ColumnStatistics, y: ColumnStatistics, *, merge: bool = False
