@@ -146,10 +146,10 @@ def _refuse_targets(y) -> None:
             "y must be dense; got a sparse matrix. Use '.toarray()' to convert it."
         )
     values = np.ravel(np.asarray(y))
-    odd = values[:1] if values.dtype.kind in "USmM" else []
+    odd = list(values[:1]) if values.dtype.kind in "USmM" else []
     if values.dtype.kind == "O":
         odd = [v for v in values if not (is_real(v) or is_missing(v))]
-    if len(odd):
+    if odd:
         way_out = "Make numbers of them."
         if isinstance(odd[0], str):
             way_out = "For classes use SpectralMLPClassifier."
