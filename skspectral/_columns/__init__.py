@@ -15,6 +15,9 @@ from skspectral._columns.validation import (
     check_weight,
     check_weight_values,
     effective_size,
+    is_missing,
+    is_real,
+    refuse_equal_names,
     refuse_missing_targets,
 )
 
@@ -28,7 +31,10 @@ __all__ = [
     "check_weight_values",
     "effective_size",
     "fit_statistics",
+    "is_missing",
+    "is_real",
     "non_finite_message",
+    "refuse_equal_names",
     "refuse_missing_targets",
     "row_blocks",
     "select_rows",

@@ -32,15 +32,16 @@ class ColumnStatistics:
 
     Attributes
     ----------
-    mass : float
-        Sum of the weights of the rows seen.
+    n_rows : float
+        Rows seen. Tables are merged by it, whatever their rows weigh: weights compare
+        the rows of one table, in statistics as in gradients.
     mean, variance : ndarray of shape (d,), float64
-        Weighted; the variance is that of the population (divided by `mass`).
+        Weighted; the variance is that of the population.
     active : bool
         False leaves columns as they are: mean 0, scale 1.
     """
 
-    mass: float
+    n_rows: float
     mean: np.ndarray
     variance: np.ndarray
     active: bool = True
@@ -93,8 +94,8 @@ class ColumnStatistics:
         """Statistics of both tables together (Chan, Golub, LeVeque 1979)."""
         if not self.active:
             return self
-        mass = self.mass + other.mass
-        share = other.mass / mass
+        n_rows = self.n_rows + other.n_rows
+        share = other.n_rows / n_rows
         shift = other.mean - self.mean
         mean = self.mean + share * shift
         variance = (
@@ -102,7 +103,7 @@ class ColumnStatistics:
             + share * other.variance
             + share * (1 - share) * shift**2
         )
-        return ColumnStatistics(mass, mean, variance)
+        return ColumnStatistics(n_rows, mean, variance)
 
 
 def identity_statistics(n_columns: int) -> ColumnStatistics:
@@ -138,7 +139,7 @@ def column_statistics(
             f"{column} has values up to {largest:.3g}. Rescale it, "
             "or take its logarithm."
         )
-    return ColumnStatistics(mass, mean, variance)
+    return ColumnStatistics(float(n_rows), mean, variance)
 
 
 def non_finite_message(name: str, where: str) -> str:

@@ -1,5 +1,8 @@
 """Checks of tables, targets and weights."""
 
+from decimal import Decimal
+from numbers import Real
+
 import numpy as np
 from scipy import sparse
 
@@ -8,6 +11,9 @@ __all__ = [
     "check_weight",
     "check_weight_values",
     "effective_size",
+    "is_missing",
+    "is_real",
+    "refuse_equal_names",
     "refuse_missing_targets",
 ]
 
@@ -23,10 +29,28 @@ def as_dense_or_csr(X):
     return X
 
 
+def refuse_equal_names(X) -> None:
+    """Raise where two columns of a pandas frame have the same name."""
+    names = getattr(X, "columns", None)
+    if names is None or getattr(names, "is_unique", True):
+        return
+    twice = names[names.duplicated()][0]
+    raise ValueError(
+        "the columns of X must have different names (Expected unique column names); "
+        f"got {twice!r} more than once. Rename one, or pass X.to_numpy()."
+    )
+
+
 def refuse_missing_targets(y, *, is_label: bool) -> None:
     """Raise where a target is None, NaN, NaT or NA, in any container."""
-    if y is None or sparse.issparse(y):
+    if y is None:
         return
+    if sparse.issparse(y):
+        stored = y.tocoo().data
+        if stored.dtype.kind != "f" or not np.isnan(stored).any():
+            return
+        y = y.toarray()
+    y = _without_mask(y)
     try:
         # A list of strings and NaN would become one of strings, "nan" among them.
         values = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
@@ -39,19 +63,28 @@ def refuse_missing_targets(y, *, is_label: bool) -> None:
         rows = np.flatnonzero(missing)
     elif values.dtype.kind in "OmM":
         table = values.astype(object).reshape(len(values), -1)
-        rows = np.flatnonzero([any(map(_is_missing, row)) for row in table])
+        rows = np.flatnonzero([any(map(is_missing, row)) for row in table])
     else:
         return
     if len(rows):
         kind = "a class" if is_label else "a number"
+        value = next(filter(is_missing, np.ravel(values[rows[0]])))
         raise ValueError(
             f"Input y contains NaN: y must hold {kind} in every row; got "
-            f"{np.ravel(values[rows[0]])[0]!r} in row {rows[0]}, and {len(rows)} rows "
+            f"{value!r} in row {rows[0]}, and {len(rows)} rows "
             "without one in all. Leave these rows out of X and y."
         )
 
 
-def _is_missing(value) -> bool:
+def _without_mask(values):
+    """Return a masked array as objects, NaN where it is masked; else the values."""
+    if np.ma.isMaskedArray(values):
+        return values.astype(object).filled(np.nan)
+    return values
+
+
+def is_missing(value) -> bool:
+    """Return whether a value is None, NaN, NaT or NA."""
     if value is None:
         return True
     if isinstance(value, (str, bytes)):
@@ -89,10 +122,14 @@ def check_weight_values(weight: np.ndarray, name: str) -> None:
     """Raise for weights that are negative, all zero, or too large to be summed."""
     if not np.isfinite(weight).all() or (weight < 0).any():
         bad = weight[~(np.isfinite(weight) & (weight >= 0))][0]
-        negative = "Negative values in data passed to `sample_weight` mean nothing. "
+        way_out = "Give rows to leave out a weight of 0."
+        if bad < 0:
+            negative = "Negative values in data passed to `sample_weight` mean nothing."
+            way_out = f"{negative} {way_out}"
+        elif np.isinf(bad):
+            way_out = "Only ratios matter: divide the weights by the largest."
         raise ValueError(
-            f"`{name}` must be finite and >= 0; got a weight of {bad}. "
-            f"{negative if bad < 0 else ''}Give rows to leave out a weight of 0."
+            f"`{name}` must be finite and >= 0; got a weight of {bad}. {way_out}"
         )
     if not weight.any():
         raise ValueError(
@@ -112,7 +149,7 @@ def _as_numbers(weight, name: str) -> np.ndarray:
     """Return weights as float64 of any shape, or raise."""
     way_out = "Pass a 1D array of real numbers as long as X."
     try:
-        values = np.asarray(weight)
+        values = np.asarray(_without_mask(weight))
     except (TypeError, ValueError) as error:  # ragged
         raise ValueError(
             f"`{name}` must hold one weight per sample; got entries of different "
@@ -123,8 +160,8 @@ def _as_numbers(weight, name: str) -> np.ndarray:
             f"`{name}` must hold real numbers; got {values.dtype}. {way_out}"
         )
     try:
-        if values.dtype.kind == "O" and any(v is None for v in values.ravel()):
-            raise TypeError("None is no number")
+        if values.dtype.kind == "O" and not all(map(is_real, values.ravel())):
+            raise TypeError("NumPy makes numbers of dates and strings as well")
         return values.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
@@ -140,7 +177,16 @@ def _first_odd(values: np.ndarray):
             float(value)
         except (TypeError, ValueError, OverflowError):
             return value
+        if not is_real(value):
+            return value
     return values.ravel()[0]
+
+
+def is_real(value) -> bool:
+    """Return whether a value is a real number, not a date or a string of digits."""
+    if isinstance(value, np.timedelta64):  # which NumPy counts among the integers
+        return False
+    return isinstance(value, (Real, Decimal, np.bool_))
 
 
 def effective_size(weight: np.ndarray | None, n_rows: int) -> float:

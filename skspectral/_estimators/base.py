@@ -300,7 +300,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _finish(self, plan, state, history, *, warn=True):
         """Set the fitted attributes, or raise where the training failed."""
         if history.ended == "diverged":
-            check_finite(plan.data.table)
+            check_finite(plan.data.table, plan.data.watched)
             name, losses = "loss", history.loss
             if np.isfinite(losses[-1]):
                 name, losses = "validation loss", history.validation_loss
@@ -320,7 +320,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _resolve_alpha(self, n_rows: int, effective: float) -> None:
         is_auto = isinstance(self.alpha, str)
         self.alpha_ = auto_alpha(effective) if is_auto else float(self.alpha)
-        self._n_rows = n_rows
+        self._n_rows, self._n_effective = n_rows, effective
 
     def _batch_size(self, n_rows: int) -> int:
         if self.batch_size == "auto":

@@ -8,11 +8,21 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skspectral._columns import check_weight_values
+from skspectral._columns import check_weight_values, is_missing
 from skspectral._estimators.export import as_sklearn_mlp
 from skspectral._estimators.pruning import PrunableSpectralMLP
 
 __all__ = ["SpectralMLPClassifier"]
+
+
+def _refuse_missing_class(classes) -> None:
+    """Raise where a class is None, NaN, NaT or NA."""
+    missing = [c for c in np.ravel(np.asarray(classes, dtype=object)) if is_missing(c)]
+    if missing:
+        raise ValueError(
+            f"`classes` must name classes; got {missing[0]!r} among them. Leave it "
+            "out, and rows without a class as well."
+        )
 
 
 class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
@@ -413,6 +423,7 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
                 f"class_weight={self.class_weight!r}. Pass a dict of weights."
             )
         if classes is not None:
+            _refuse_missing_class(classes)
             announced = np.unique(np.asarray(classes))
             if not first and not np.array_equal(announced, self.classes_):
                 raise ValueError(

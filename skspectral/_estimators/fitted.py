@@ -1,15 +1,17 @@
 """What a fitted network tells: relevance, core, weights, outputs, smaller versions."""
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skspectral._columns import row_blocks
 from skspectral._core import NO_CORE, Core, gap_core, hidden_relevance, input_relevance
 from skspectral._engine import layer_rules
 from skspectral._estimators.export import as_torch_module
 from skspectral._estimators.network_state import NetworkState
+from skspectral._estimators.validation import validate_table
 
 __all__ = ["FittedSpectralMLP"]
 
@@ -122,8 +124,13 @@ class FittedSpectralMLP(BaseEstimator):
     @property
     def feature_importances_(self):
         """Importance of each input column, summing to 1 (or all zero)."""
-        relevance = input_relevance(self._network()).numpy()
-        relevance[self._x_columns.is_constant] = 0.0  # the network never sees them
+        network, constant = self._network(), self._y_columns.is_constant
+        if constant.any():
+            with torch.no_grad():
+                network.layers[-1].phi[constant] = 0  # no column moves these outputs
+        relevance = input_relevance(network).numpy()
+        # The network never sees a constant column.
+        relevance[self._x_columns.is_constant | constant.all()] = 0.0
         total = relevance.sum()
         return relevance / total if total > 0 else relevance
 
@@ -170,13 +177,7 @@ class FittedSpectralMLP(BaseEstimator):
     def _propagate(self, X, finish, *, hidden=False) -> np.ndarray:
         check_is_fitted(self)
         if not self._is_valid(X):
-            X = validate_data(
-                self,
-                X,
-                reset=False,
-                accept_sparse=["csr", "csc"],
-                dtype=[np.float64, np.float32],
-            )
+            X = validate_table(self, X, reset=False)
         if hasattr(X, "tocsr"):
             X = X.tocsr()
         state, x = self._state(), self._x_columns

@@ -26,29 +26,43 @@ class StreamCounts:
     ----------
     n_before : int
         Rows of a fit before the first chunk.
+    effective_before : float
+        Effective number of these rows.
     distinct : DistinctRows
+        Different rows of all chunks.
     n_rows : int
-        Rows of all chunks and of the fit before, repeated ones counted again.
+        Rows of all chunks, repeated ones counted again.
     n_effective : float
         Sum of the effective sizes of the chunks.
     """
 
-    n_before: int
+    n_before: int = 0
+    effective_before: float = 0.0
     distinct: DistinctRows = dataclasses.field(default_factory=DistinctRows)
     n_rows: int = 0
     n_effective: float = 0.0
 
     @property
+    def n_different(self) -> int:
+        """Number of different rows."""
+        return self.n_before + round(self.distinct.count)
+
+    @property
     def effective(self) -> float:
         """Effective number of different rows."""
-        return self.n_before + self.distinct.count * self.n_effective / self.n_rows
+        share = self.n_effective / self.n_rows
+        return self.effective_before + self.distinct.count * share
 
     def with_chunk(self, table: Samples) -> "StreamCounts":
         """Counts with one chunk more; these stay as they are."""
         distinct, n_chunk = copy.deepcopy(self.distinct), len(table.y)
         distinct.add(table.X, table.y)
-        n_effective = self.n_effective + effective_size(table.weight, n_chunk)
-        return StreamCounts(self.n_before, distinct, self.n_rows + n_chunk, n_effective)
+        return dataclasses.replace(
+            self,
+            distinct=distinct,
+            n_rows=self.n_rows + n_chunk,
+            n_effective=self.n_effective + effective_size(table.weight, n_chunk),
+        )
 
 
 class IncrementalSpectralMLP(BaseSpectralMLP):
@@ -65,7 +79,8 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
 
         The first chunk may be a single row. With ``alpha="auto"`` the strength falls as
         new rows arrive: it counts the *different* rows so far (beyond 1,000 of them to
-        about 3 %), so that passes over the same rows do not weaken it. Weights count
+        about 3 %), so that passes over the same rows do not weaken it. The rows of a
+        `fit` before count as well, as others than those of the chunks. Weights count
         within a chunk, and a chunk counts by its rows.
 
         Parameters
@@ -101,17 +116,15 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
             check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         )
         kept = {} if first else getattr(self, "_partial", {})
-        counts = kept.get("counts") or StreamCounts(0 if first else self._n_rows)
+        counts = kept.get("counts")
+        if counts is None:
+            before = () if first else (self._n_rows, self._n_effective)
+            counts = StreamCounts(*before)
         counts = counts.with_chunk(table)
-        self._resolve_alpha(counts.n_rows, counts.effective)
-        # Weights count within a chunk, and a chunk counts by its rows: the gradient of
-        # a minibatch is divided by the mean weight of its chunk.
-        x, y = (
-            dataclasses.replace(columns, mass=float(n_rows))
-            for columns in fit_statistics(
-                table, self.standardize, regression=self._regression
-            )
-        )
+        self._resolve_alpha(counts.n_different, counts.effective)
+        # Weights count within a chunk, and a chunk counts by its rows: statistics are
+        # merged by these, and gradients divided by the mean weight of their chunk.
+        x, y = fit_statistics(table, self.standardize, regression=self._regression)
         data, state, losses = FitData(table, None, x, y), None, []
         if not first:
             self._check_same_shape(table)

@@ -1,5 +1,8 @@
 """Checks of what users pass to ``fit``: rows, targets, weights."""
 
+import datetime
+from reprlib import repr as shorten
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import assert_all_finite, validate_data
@@ -8,7 +11,10 @@ from skspectral._columns import (
     Samples,
     as_dense_or_csr,
     check_weight,
+    is_missing,
+    is_real,
     non_finite_message,
+    refuse_equal_names,
     refuse_missing_targets,
     row_blocks,
     select_rows,
@@ -17,9 +23,12 @@ from skspectral._columns import (
 __all__ = [
     "check_finite",
     "validate_rows",
+    "validate_table",
     "validate_training_rows",
     "validate_validation_rows",
 ]
+
+DATES = (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
 def validate_training_rows(
@@ -31,8 +40,6 @@ def validate_training_rows(
 
     Sets what ``validate_data`` sets on the estimator, and what its targets need.
     """
-    if estimator._regression:
-        _refuse_targets(y)
     X, y = _checked(estimator, X, y, reset=reset, ensure_min_samples=least)
     weight = check_weight(sample_weight, X.shape[0])
     y, weight = estimator._encode_targets(y, weight, reset=reset)
@@ -46,15 +53,9 @@ def validate_training_rows(
 
 def validate_rows(estimator, X, sample_weight):
     """Return checked rows of positive weight, and their weights or None."""
-    X = validate_data(
-        estimator,
-        X,
-        reset=False,
-        accept_sparse=["csr", "csc"],
-        dtype=[np.float64, np.float32],
-    )
-    X = as_dense_or_csr(X)
+    X = as_dense_or_csr(validate_table(estimator, X, reset=False))
     weight = check_weight(sample_weight, X.shape[0])
+    _check_finite("X", X)
     if weight is not None and not weight.all():
         rows = np.flatnonzero(weight)
         X, weight = X[rows], weight[rows]
@@ -87,46 +88,95 @@ def validate_validation_rows(estimator, X, y, sample_weight):
 
 def _checked(estimator, X, y, **options):
     """Return X, dense or CSR, and y, as ``validate_data`` passes them."""
+    _refuse_ragged("y", y)
+    if estimator._regression:
+        _refuse_targets(y)
     refuse_missing_targets(y, is_label=not estimator._regression)
-    X, y = validate_data(
+    X, y = validate_table(
         estimator,
         X,
-        y,
-        accept_sparse=["csr", "csc"],
-        dtype=[np.float64, np.float32],
+        y=y,
         multi_output=True,
         y_numeric=estimator._regression,
         **options,
     )
     if estimator._regression:
-        assert_all_finite(y, input_name="y")  # None in a column of objects is NaN now
+        assert_all_finite(y, input_name="y")  # infinity in a column of objects
     return as_dense_or_csr(X), y
 
 
+def validate_table(estimator, X, **options):
+    """Return X as ``validate_data`` does, float64 or float32, dense or sparse.
+
+    Raises with a way out where ``validate_data`` has none.
+    """
+    refuse_equal_names(X)
+    try:
+        return validate_data(
+            estimator,
+            X,
+            accept_sparse=["csr", "csc"],
+            dtype=[np.float64, np.float32],
+            **options,
+        )
+    except ValueError:
+        _refuse_ragged("X", X)
+        raise
+
+
+def _refuse_ragged(name: str, values) -> None:
+    """Raise where the rows of a list are of different lengths."""
+    if not isinstance(values, (list, tuple)):
+        return
+    try:
+        np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must hold rows of one length; got {shorten(values)}. Fill the "
+            "short ones up, or leave them out."
+        ) from error
+
+
 def _refuse_targets(y) -> None:
+    """Raise for targets of a regression that are no numbers."""
     if y is None:
         return
     if sparse.issparse(y):
         raise TypeError(
             "y must be dense; got a sparse matrix. Use '.toarray()' to convert it."
         )
-    strings = [v for v in np.ravel(np.asarray(y))[:1] if isinstance(v, str)]
-    if strings:
-        raise ValueError(
-            f"y must hold numbers; got {strings[0]!r}. For classes use "
-            "SpectralMLPClassifier."
-        )
+    values = np.ravel(np.asarray(y))
+    odd = list(values[:1]) if values.dtype.kind in "USmM" else []
+    if values.dtype.kind == "O":
+        odd = [v for v in values if not (is_real(v) or is_missing(v))]
+    if odd:
+        way_out = "Make numbers of them."
+        if isinstance(odd[0], str):
+            way_out = "For classes use SpectralMLPClassifier."
+        elif isinstance(odd[0], DATES):
+            way_out = "Make numbers of them: days since a date, for instance."
+        raise ValueError(f"y must hold numbers; got {odd[0]!r}. {way_out}")
 
 
-def check_finite(table: Samples) -> None:
-    """Raise where training rows or targets are not finite.
+def check_finite(table: Samples, validation: Samples | None = None) -> None:
+    """Raise where rows or targets, to train or to validate on, are not finite.
 
     Asked once a fit has failed: usually scikit-learn's checks come before.
     """
-    for name, numbers in (("X", table.X), ("y", table.y)):
-        for rows in row_blocks(*numbers.shape):
-            part = numbers[rows]
-            values = part.data if hasattr(part, "tocsr") else np.asarray(part)
-            if not np.isfinite(values).all():
-                first = f"rows {rows.start} to {rows.stop - 1}"
-                raise ValueError(non_finite_message(name, first))
+    _check_finite("X", table.X)
+    _check_finite("y", table.y)
+    if validation is not None:
+        _check_finite("X of the validation rows", validation.X)
+        _check_finite("y of the validation rows", validation.y)
+
+
+def _check_finite(name: str, numbers) -> None:
+    for rows in row_blocks(*numbers.shape):
+        part = numbers[rows]
+        part = part.tocoo() if sparse.issparse(part) else part
+        values = part.data if sparse.issparse(part) else part
+        finite = np.isfinite(values)
+        if not finite.all():
+            place = np.unravel_index(int(np.argmin(finite)), finite.shape)
+            column = part.col[place] if sparse.issparse(part) else place[1]
+            raise ValueError(non_finite_message(name, f"column {column}"))

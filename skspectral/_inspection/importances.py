@@ -1,7 +1,6 @@
 """Importances of inputs beside those of permuted copies."""
 
 import math
-from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
@@ -13,8 +12,14 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from skspectral._columns import check_weight
-from skspectral._estimators import BaseSpectralMLP, fit_together, is_flag, warn_user
+from skspectral._columns import check_weight, refuse_equal_names
+from skspectral._estimators import (
+    BaseSpectralMLP,
+    fit_together,
+    is_integer,
+    is_real,
+    warn_user,
+)
 from skspectral._inspection.pruning_curves import name_of
 
 __all__ = ["null_importances"]
@@ -137,18 +142,17 @@ def null_importances(
             f"got {name_of(estimator)}. From a Pipeline, pass `pipe[-1]` and "
             "`pipe[:-1].transform(X)`."
         )
-    is_integer = isinstance(n_repeats, Integral) and not is_flag(n_repeats)
-    if not is_integer or n_repeats < 1:
+    if not (is_integer(n_repeats) and n_repeats >= 1):
         raise ValueError(
             f"`n_repeats` must be an integer >= 1; got n_repeats={n_repeats!r}. "
             "A level of 0.05 needs 19."
         )
-    is_number = isinstance(level, Real) and not is_flag(level)
-    if not is_number or not 0 < level < 1:
+    if not (is_real(level) and 0 < level < 1):
         raise ValueError(
             f"`level` must be in (0, 1); got level={level!r}. It is the probability "
             "that `support` holds any column where y is noise."
         )
+    refuse_equal_names(X)
     names = _get_feature_names(X)
     X = check_array(
         X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X"

@@ -1,7 +1,6 @@
 """Score against the number of nodes kept."""
 
 import copy
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -9,9 +8,9 @@ from sklearn.base import is_classifier
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from skspectral._columns import check_weight
+from skspectral._columns import check_weight, refuse_missing_targets
 from skspectral._core import RELEVANCES, find_core
-from skspectral._estimators import NetworkState
+from skspectral._estimators import NetworkState, is_integer
 from skspectral._inspection.incremental_scores import (
     AccuracySums,
     R2Sums,
@@ -149,13 +148,15 @@ def pruning_curve(
     core = find_core(network, is_core=estimator._is_core)
     numbers = _check_numbers(n_nodes, widths[index])
     kinds = _check_rankings(relevance)
-    if not isinstance(n_random, Integral) or isinstance(n_random, bool) or n_random < 1:
+    if not (is_integer(n_random) and n_random >= 1):
         raise ValueError(
             f"`n_random` must be an integer >= 1; got n_random={n_random!r}. Leave "
             "'random' out of `relevance` to draw none."
         )
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     weight = check_weight(sample_weight, n_rows)
+    if is_classifier(estimator):
+        refuse_missing_targets(y, is_label=True)  # scorers fail on None and NA
     scorer = named_scorer(estimator, scoring)
 
     orders = {}
@@ -223,8 +224,7 @@ def _check_layer(layer, widths: tuple[int, ...]) -> int:
             "a pruning curve needs a hidden layer; got a network without one "
             "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
         )
-    is_integer = isinstance(layer, Integral) and not isinstance(layer, bool)
-    if not is_integer or not -len(widths) <= layer < len(widths):
+    if not is_integer(layer) or not -len(widths) <= layer < len(widths):
         raise ValueError(
             f"`layer` must be the index of a hidden layer, from {-len(widths)} to "
             f"{len(widths) - 1}; got layer={layer!r}. The last one is -1."

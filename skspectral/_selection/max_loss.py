@@ -138,8 +138,8 @@ def choose_cut(
     index, lowest = smallest_allowed(scores, max_loss=max_loss, rule=rule)
     chosen_on_folds = cuts[index]
     if estimator is not None:
-        # `large` saw more rows than the networks of the folds, so its core may have more
-        # nodes than theirs. Their number would then cut nodes that are alive.
+        # `large` saw more rows than the networks of the folds: its core may have more
+        # nodes than theirs, and their number would then cut nodes that are alive.
         losses = [
             np.diff(scores_of(network, [cuts[index], widths], train))[0]
             for network, (train, _) in zip(networks, folds, strict=True)

@@ -23,6 +23,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skspectral._columns import refuse_missing_targets
 from skspectral._estimators import (
     CallbackSupportMixin,
     interrupt_ends_all,
@@ -231,6 +232,8 @@ class SpectralPruner(
         threshold = "gap" if self.threshold is None else self.threshold
         cut, results = {"threshold": threshold, "n_nodes": self.n_nodes}, None
         if self.max_loss is not None:
+            if is_classifier(inner):
+                refuse_missing_targets(y, is_label=True)  # check_cv fails on None, NA
             cv = check_cv(self.cv, y, classifier=is_classifier(inner))
             folds = split_rows(cv, X, y, routed.splitter.split, rule=self.rule)
         root = self._init_callback_context(max_subtasks=int(not frozen))

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from skspectral._columns import refuse_missing_targets
 from skspectral._estimators import (
     NO_CONTEXT,
     CallbackSupportMixin,
@@ -148,6 +149,8 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
         root = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
         root.call_on_fit_task_begin(**data)
 
+        if is_classifier(self.estimator):
+            refuse_missing_targets(y, is_label=True)  # check_cv fails on None and NA
         self._checked_cv_orig = check_cv(
             self.cv, y, classifier=is_classifier(self.estimator)
         )

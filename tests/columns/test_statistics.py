@@ -43,7 +43,7 @@ def test_merged_statistics_are_those_of_all_rows(table):
     whole = column_statistics(table, None)
     np.testing.assert_allclose(merged.mean, whole.mean)
     np.testing.assert_allclose(merged.scale, whole.scale, rtol=1e-6)
-    assert merged.mass == 50
+    assert merged.n_rows == 50
 
 
 def test_neutral_statistics_stay_neutral(table):

@@ -1,5 +1,7 @@
 """Chunks: statistics, strengths and weights that do not depend on how rows come."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -103,3 +105,29 @@ def test_auto_alpha_counts_what_rows_say():
     assert model.fit(X, y, sample_weight=np.full(10_000, 5.0)).alpha_ == 2e-4
     model.fit(X, y, sample_weight=weight)
     assert model.alpha_ == pytest.approx(2 / 300, rel=0.1)
+
+
+def test_chunks_after_a_weighted_fit_count_by_their_rows():
+    X, y = load_diabetes(return_X_y=True)
+    weight = np.where(np.arange(400) < 100, 1000.0, 1e-3)
+    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+    model.fit(X[:400], y[:400], sample_weight=weight)
+    strength = model.alpha_
+    model.partial_fit(X[400:], y[400:])
+    scaler = StandardScaler().partial_fit(X[:400], sample_weight=weight / weight.mean())
+    scaler.partial_fit(X[400:], sample_weight=np.ones(len(X) - 400))
+    np.testing.assert_allclose(model._x_columns.mean, scaler.mean_, atol=1e-12)
+    np.testing.assert_allclose(model._x_columns.scale, scaler.scale_)
+    # 100 rows, then 42: at 2 / 142 the strength is still the largest there is.
+    assert model.alpha_ == strength == 1e-2
+
+
+def test_passes_are_not_taken_for_rows_to_fold_on():
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=1e-2, random_state=0)
+    for _ in range(20):
+        model.partial_fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "prune removed")
+        model.prune(X, merge="fold")

@@ -1,14 +1,18 @@
 """Classes without weight, missing targets, constant targets and columns."""
 
 import datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
+from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
@@ -17,6 +21,8 @@ from skspectral import (
     SpectralMLPClassifier,
     SpectralMLPRegressor,
     SpectralPruner,
+    null_importances,
+    pruning_curve,
 )
 
 pytestmark = [
@@ -115,6 +121,11 @@ MISSING = [
     pd.Series([1, 0, None, 1], dtype="Int64"),
     pd.Series([True, False, None, True], dtype="boolean"),
     pd.DataFrame({"y": ["a", "b", None, "a"]}),
+    pd.Series(pd.to_datetime(["2020", "2021", None, "2020"])),
+    ("a", "b", pd.NA, "a"),
+    np.ma.array([1, 0, 1, 0], mask=[0, 0, 1, 0]),
+    np.array([[1, 0], [0, 1], [np.nan, 1], [1, 1]]),
+    sparse.csr_matrix([[1, 0], [0, 1], [np.nan, 1], [1, 1]]),
 ]
 
 
@@ -129,15 +140,67 @@ def test_missing_labels_are_refused(y):
         model.partial_fit(X, y)
 
 
-@pytest.mark.parametrize("library", ["polars", "pyarrow"])
-def test_missing_labels_of_other_libraries_are_refused(library):
+@pytest.mark.parametrize("kind", ["Series", "Categorical", "array", "dictionary"])
+def test_missing_labels_of_other_libraries_are_refused(kind):
     X, values = np.arange(4.0)[:, None], ["a", "b", None, "a"]
-    if library == "polars":
-        y = pytest.importorskip("polars").Series(values)
+    if kind in ("Series", "Categorical"):
+        pl = pytest.importorskip("polars")
+        y = pl.Series(values, dtype=pl.Categorical if kind != "Series" else None)
     else:
         y = pytest.importorskip("pyarrow").array(values)
+        y = y.dictionary_encode() if kind == "dictionary" else y
     with pytest.raises(ValueError, match="a class in every row; got None in row 2"):
         SpectralMLPClassifier(**QUICK).fit(X, y)
+
+
+def test_the_missing_entry_of_several_targets_is_named():
+    X = np.arange(4.0)[:, None]
+    for y in ([[1, 2], [3, 4], [5, None], [6, 7]], pd.DataFrame([[1], [2], [None]])):
+        rows = len(y)
+        with pytest.raises(ValueError, match=r"got (None|np.float64\(nan\)) in row 2"):
+            SpectralMLPRegressor(**QUICK).fit(X[:rows], y)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_a_missing_class_is_refused_among_classes(missing):
+    X, y = np.arange(4.0)[:, None], ["a", "b", "a", "b"]
+    with pytest.raises(ValueError, match="`classes` must name classes; got .*Leave"):
+        SpectralMLPClassifier().partial_fit(X, y, classes=["a", "b", missing])
+
+
+def test_missing_labels_are_refused_wherever_labels_are_read():
+    X, y = np.arange(8.0)[:, None], np.array(["a", "b", None, "a"] * 2, dtype=object)
+    network = SpectralMLPClassifier(**QUICK)
+    fitted = clone(network).fit(X, np.where(X[:, 0] > 3, "a", "b"))
+    for use in (
+        SpectralGridSearchCV(network, {"alpha": [1.0]}, cv=2).fit,
+        SpectralPruner(network, max_loss=0.1, cv=2).fit,
+        SpectralPruner(network).fit,
+        partial(pruning_curve, fitted),
+        partial(null_importances, network),
+        partial(fitted.prune, refit=True),
+    ):
+        with pytest.raises(ValueError, match="y must hold a class.*None in row 2"):
+            use(X, y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array(["2020"] * 3, dtype="datetime64[D]"),
+        np.array([1, 2, 3], dtype="timedelta64[D]"),
+        np.array([1, 2j, 3], dtype=object),
+        np.array([1, "2", 3], dtype=object),
+        [datetime.date(2026, 1, 1)] * 3,
+    ],
+    ids=str,
+)
+def test_targets_of_a_regression_are_numbers(y):
+    X = np.arange(3.0)[:, None]
+    with pytest.raises(
+        ValueError, match="y must hold numbers; got .*(Make|For classes)"
+    ):
+        SpectralMLPRegressor(**QUICK).fit(X, y)
 
 
 @pytest.mark.parametrize("y", [[1.0, None, 2.0], [1.0, np.nan, 2.0]])
@@ -167,6 +230,40 @@ def test_a_constant_target_is_predicted_as_that_constant(gate):
     weight = np.where(y > 100, 2.0, 0.0)
     weighted = clone(model).fit(X, np.where(y > 100, 3.0, y), sample_weight=weight)
     np.testing.assert_array_equal(weighted.predict(X), 3.0)
+
+
+def test_nothing_is_important_to_a_constant_target():
+    X, y = load_diabetes(return_X_y=True)
+    model = SpectralMLPRegressor(hidden_layer_sizes=8, max_iter=5, random_state=0)
+    for gate in ("out", "in"):
+        one = clone(model).set_params(gate=gate).fit(X, np.full(len(y), 0.1))
+        permuted = permutation_importance(one, X, y, n_repeats=1, random_state=0)
+        np.testing.assert_array_equal(one.feature_importances_, 0.0)
+        np.testing.assert_array_equal(permuted.importances_mean, 0.0)
+    both = clone(model).fit(X, np.stack([y, np.full(len(y), -7.0)], 1))
+    weights, readout = both.coefs_[0], both.coefs_[1]
+    by_hand = np.linalg.norm(weights * np.abs(readout[:, 0]), axis=1) * X.std(0)
+    np.testing.assert_allclose(
+        both.feature_importances_, by_hand / by_hand.sum(), rtol=1e-4
+    )
+
+
+def test_onnx_predicts_constant_targets_and_columns_alike():
+    skl2onnx = pytest.importorskip("skl2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    from skspectral.onnx import register_converters
+
+    register_converters()
+    X, y = load_diabetes(return_X_y=True)
+    X[:, 3] = 0.1
+    moved = X.copy()
+    moved[:, 3] = 1e6
+    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=0.0, max_iter=5)
+    model.fit(X, np.stack([y, np.full(len(y), -7.0)], 1))
+    graph = skl2onnx.to_onnx(model, X[:1]).SerializeToString()
+    (exported,) = runtime.InferenceSession(graph).run(None, {"X": moved})
+    np.testing.assert_array_equal(exported[:, 1], -7.0)
+    np.testing.assert_allclose(exported, model.predict(X))
 
 
 def test_a_target_may_begin_to_vary_in_a_later_chunk():
@@ -217,8 +314,6 @@ def test_a_column_that_stops_to_vary_leaves_the_function_where_it_is():
 
 @pytest.mark.parametrize("standardize", [True, False])
 def test_unchecked_nan_is_called_by_its_name(standardize):
-    import sklearn
-
     X, y = load_diabetes(return_X_y=True)
     X[7, 2] = np.nan
     model = SpectralMLPRegressor(**QUICK, standardize=standardize)
@@ -227,6 +322,62 @@ def test_unchecked_nan_is_called_by_its_name(standardize):
         pytest.raises(ValueError, match="X must hold finite numbers; got NaN or inf"),
     ):
         model.fit(X, y)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_unchecked_nan_in_validation_rows_is_called_by_its_name(name, standardize):
+    X, y = load_diabetes(return_X_y=True)
+    X_val, y_val = X.copy(), y.copy()
+    if name == "X":
+        X_val[7, 2] = np.nan
+    else:
+        y_val[7] = np.inf
+    model = SpectralMLPRegressor(**QUICK, early_stopping=True, standardize=standardize)
+    message = f"{name} of the validation rows must hold finite numbers; got NaN or inf"
+    with (
+        sklearn.config_context(assume_finite=True),
+        pytest.raises(ValueError, match=message),
+    ):
+        model.fit(X, y, X_val=X_val, y_val=y_val)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_the_column_of_an_unchecked_nan_is_named(container):
+    X, y = load_diabetes(return_X_y=True)
+    X[7, 2] = np.nan
+    model = SpectralMLPRegressor(**QUICK, standardize=False)
+    with (
+        sklearn.config_context(assume_finite=True),
+        pytest.raises(ValueError, match="X must hold finite numbers; .* in column 2,"),
+    ):
+        model.fit(container(X), y)
+
+
+def test_columns_of_equal_names_are_refused():
+    X, y = load_diabetes(return_X_y=True)
+    frame = pd.DataFrame(X[:, :3], columns=["a", "b", "a"])
+    model = SpectralMLPRegressor(**QUICK | {"max_iter": 2, "gate": "in"})
+    fitted = clone(model).fit(X[:, :3], y)
+    for use in (
+        partial(model.fit, frame, y),
+        partial(model.partial_fit, frame, y),
+        partial(fitted.predict, frame),
+        partial(fitted.prune, frame, merge="fold"),
+        partial(null_importances, model, frame, y),
+    ):
+        with pytest.raises(ValueError, match="different names .*'a' more.*Rename"):
+            use()
+    model.fit(frame.to_numpy(), y)
+
+
+def test_rows_of_different_lengths_are_refused():
+    ragged, even = [[1.0], [1.0, 2.0]], [[1.0], [2.0]]
+    for Model in (SpectralMLPRegressor, SpectralMLPClassifier):
+        with pytest.raises(ValueError, match="X must hold rows of one length; got"):
+            Model(**QUICK).fit(ragged, [0, 1])
+        with pytest.raises(ValueError, match="y must hold rows of one length; got"):
+            Model(**QUICK).fit(even, ragged)
 
 
 TODAY = datetime.date(2026, 1, 1)
@@ -243,6 +394,11 @@ TODAY = datetime.date(2026, 1, 1)
         ([10**400] * 4, "that fit a float; got 1000"),
         ([1.0, None, 1.0, 1.0], "must hold real numbers that fit a float; got None"),
         ([1.7e308] * 4, "finite sum.*divide them by the largest"),
+        (np.array(["1"] * 4, dtype=object), "that fit a float; got '1'"),
+        (np.array([np.datetime64("2020")] * 4, dtype=object), "got np.datetime64"),
+        (np.array([np.timedelta64(1, "s")] * 4, dtype=object), "got np.timedelta64"),
+        (np.ma.array([1.0] * 4, mask=[0, 1, 0, 0]), "got a weight of nan"),
+        ([np.inf] * 4, "finite and >= 0; got a weight of inf. Only ratios matter"),
     ],
     ids=str,
 )
