@@ -860,7 +860,7 @@ def test_weights_reach_a_pruner_inside_of_scikit_learns_ensembles():
     np.testing.assert_allclose(*(m.predict_proba(rows) for m in pair), rtol=1e-6)
     plain = CalibratedClassifierCV(pruner, cv=3).fit(rows, y)
     assert np.abs(plain.predict_proba(rows) - pair[0].predict_proba(rows)).max() > 1e-2
-    # AdaBoost draws the seeds of its members, and refuses one that is worse than chance.
+    # AdaBoost draws the seeds of its members and refuses one worse than chance.
     boosted = [
         AdaBoostClassifier(estimator, n_estimators=2, random_state=0).fit(rows, y)
         for estimator in (pruner, network)
