@@ -69,7 +69,7 @@ def cut_widest_gap(relevance: list[Tensor]) -> Core:
             continue
         share = (r / top).clamp_min(GAP_FLOOR).log10()
         ordered = share.sort(descending=True).values
-        below = ordered[1:] < torch.tensor(GAP_BELOW, dtype=r.dtype).log10()
+        below = ordered[1:] < r.new_tensor(GAP_BELOW).log10()
         gaps = torch.where(below, ordered[:-1] - ordered[1:], 0.0)
         widest = int(gaps.argmax()) if len(gaps) else 0
         if len(gaps) and gaps[widest] >= GAP_DECADES:

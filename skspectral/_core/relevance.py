@@ -53,7 +53,7 @@ def input_relevance(network: SpectralMLP) -> Tensor:
     first = layers[0].weight.double()
     if layers[0].gate == "in":
         return first.norm(dim=0)
-    paths = torch.ones(layers[-1].out_features, dtype=torch.float64)
+    paths = first.new_ones(layers[-1].out_features)
     for layer in reversed(layers[1:]):
         # (sum over receivers of squared paths)^(1/2), layer after layer
         paths = ((layer.weight.double() * paths[:, None]) ** 2).sum(0).sqrt()

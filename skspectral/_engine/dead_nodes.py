@@ -52,7 +52,7 @@ class ProbeRows:
         like = step.gradient
         stride = math.ceil(len(self.index) / PROBE_ROWS)
         sampled = self.index[::stride]
-        weight = torch.ones(len(sampled), dtype=torch.float64)
+        weight = torch.ones(len(sampled), dtype=torch.float64, device="cpu")
         if self.weight is not None:
             weight = self.weight[sampled].double()
         n_outputs = step.parameters.sizes[-1]
@@ -140,14 +140,14 @@ def _strengths(step: ForwardBackward, member: int) -> list[float]:
 
     It is 2 sqrt(alpha_phi alpha_lambda), see docs/theory/penalty.md.
     """
-    rules = step.parameters.rules
+    rules, n_runs = step.parameters.rules, step.parameters.n_runs
     strengths = []
     for layer, after in itertools.pairwise(rules):
         # The eigenvalue of the node itself, or that of its sending end, is its gate.
         rule = after if after.gate == "in" else layer
         gated = rule.gate in ("out", "in") and rule.phi and rule.lambda_
         alphas = [
-            torch.as_tensor(alpha).double().expand(step.parameters.n_runs)[member]
+            torch.as_tensor(alpha, device="cpu").double().expand(n_runs)[member]
             for alpha in (rule.alpha_phi, rule.alpha_lambda)
         ]
         strengths.append(2 * float(alphas[0] * alphas[1]) ** 0.5 if gated else 0.0)
@@ -208,7 +208,7 @@ def _probe(
     for index, strength in enumerate(strengths):
         reach = layers[index + 1][0].norm(dim=1) * peak[index]
         share = reach / max(math.sqrt(square[index] / n_rows), 1e-30)
-        pull = torch.as_tensor(pulls[index]).norm(dim=0)
+        pull = torch.as_tensor(pulls[index], device=share.device).norm(dim=0)
         pull = pull / strength if strength > 0 else torch.full_like(pull, math.inf)
         if (
             index + 1,

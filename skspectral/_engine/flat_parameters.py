@@ -54,7 +54,9 @@ class FlatParameters:
         self.n_runs = len(self.members)
         if nodes is None:
             widths = network.sizes[1:-1]
-            nodes = [torch.arange(n).expand(self.n_runs, n) for n in widths]
+            nodes = [
+                torch.arange(n, device=device).expand(self.n_runs, n) for n in widths
+            ]
         first, *_, last = network.sizes
         self.nodes = [
             n.to(device) if n is not None else torch.arange(width, device=device)[None]

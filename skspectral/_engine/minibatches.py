@@ -106,7 +106,7 @@ class Minibatches:
         # Rows of an epoch, (n_batches, streams, b), and their factors, by run. What
         # fills up the last minibatches is row 0 with a factor of 0.
         shape = (self.n_batches, len(streams), self.batch_size)
-        self.order = torch.zeros(shape, dtype=torch.int64)
+        self.order = torch.zeros(shape, dtype=torch.int64, device="cpu")
         for s, k in enumerate(self.first):
             self._set_order(s, index[k])
         self.permutation, self.permuted = self.order.new_empty(2, max(map(len, index)))
@@ -125,14 +125,14 @@ class Minibatches:
 
     def _row_factor(self, like: Tensor) -> Tensor:
         """Factor / (b mean w) of each place; b: the rows of this run and minibatch."""
-        n_rows = torch.tensor([len(i) for i in self.index])
-        first = torch.arange(self.n_batches)[:, None] * self.batch_size
+        n_rows = torch.tensor([len(i) for i in self.index], device="cpu")
+        first = torch.arange(self.n_batches, device="cpu")[:, None] * self.batch_size
         counts = (n_rows - first).clamp(0, self.batch_size)[..., None]
         factor = self.factor / counts.clamp_min(1).double()
         if self.weight is not None:
             pairs = zip(self.weight, self.index, strict=True)
             factor /= torch.stack([w[i].double().mean() for w, i in pairs])[:, None]
-        present = torch.arange(self.batch_size) < counts
+        present = torch.arange(self.batch_size, device="cpu") < counts
         return (present * factor.to(like.dtype)).to(like).view(-1, 1)
 
     def epoch(self) -> Iterator[MinibatchBlock]:
@@ -151,7 +151,7 @@ class Minibatches:
         for generator, streams in self.drawers.items():
             n = len(self.index[self.first[streams[0]]])
             order, rows = self.permutation[:n], self.permuted[:n]
-            torch.randperm(n, generator=generator, out=order)
+            torch.randperm(n, generator=generator, out=order, device="cpu")
             for s in streams:
                 torch.index_select(self.index[self.first[s]], 0, order, out=rows)
                 self._set_order(s, rows)

@@ -55,7 +55,8 @@ class Adam:
         self.mean = torch.zeros_like(parameters)
         self.square = torch.zeros_like(parameters)
         self.t = 0
-        self.count = torch.zeros((), dtype=torch.float32)  # t as the fused kernel wants
+        # t as the fused kernel wants it
+        self.count = torch.zeros((), dtype=torch.float32, device="cpu")
         self.fused = FUSED is not None and parameters.device.type == "cpu"
         if not self.fused:
             self.scratch = torch.empty_like(parameters)
@@ -124,8 +125,8 @@ class Adam:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state that `state_dict` returned."""
-        self.mean.copy_(torch.tensor(state["mean"]))
-        self.square.copy_(torch.tensor(state["square"]))
+        self.mean.copy_(torch.tensor(state["mean"], device="cpu"))
+        self.square.copy_(torch.tensor(state["square"], device="cpu"))
         self.t = state["t"]
 
     def flush(self) -> None:

@@ -68,7 +68,7 @@ class StackedRows:
     def __init__(self, parts: Sequence[Rows]) -> None:
         self.parts = parts
         starts = itertools.accumulate((p.n_rows for p in parts), initial=0)
-        self.starts = torch.tensor(list(starts))
+        self.starts = torch.tensor(list(starts), device="cpu")
         self.n_rows, self.n_columns = int(self.starts[-1]), parts[0].n_columns
 
     def take(self, index: Tensor, out: Tensor) -> None:
@@ -90,5 +90,5 @@ def gather_rows(values: Tensor, index: Tensor, out: Tensor) -> None:
 def rows_of_runs(weight: Tensor | None, n_rows: int, n_runs: int) -> list[Tensor]:
     """Rows of non-zero weight of each run, in order: K index tensors on the CPU."""
     if weight is None:
-        return [torch.arange(n_rows)] * n_runs
+        return [torch.arange(n_rows, device="cpu")] * n_runs
     return [row.nonzero()[:, 0] for row in weight.cpu()]

@@ -109,7 +109,7 @@ class RunTable:
                 return alpha
             return [float(alpha[k]) for k in rows]
 
-        index = torch.as_tensor(rows, dtype=torch.long)
+        index = torch.as_tensor(rows, dtype=torch.long, device="cpu")
         return dataclasses.replace(
             self,
             learning_rate=self.learning_rate[index],

@@ -146,7 +146,10 @@ class TrainingLoop:
         self.restores &= self.schedule.patience is not None
         self.stopping = {k: EarlyStopping() for k in members}
         widths = network.sizes[1:-1]
-        nodes = [torch.arange(width).expand(len(members), -1) for width in widths]
+        nodes = [
+            torch.arange(width, device="cpu").expand(len(members), -1)
+            for width in widths
+        ]
         self.batches = [self._make_batch(BatchMembers(members, nodes, generators))]
         self.n_minibatches = self.batches[0].minibatches.n_batches
 
@@ -221,7 +224,7 @@ class TrainingLoop:
         ]
         if all(own == rates[0] for own in rates):
             return rates[0]
-        table = torch.tensor(rates, dtype=torch.float64).T[:, :, None]
+        table = torch.tensor(rates, dtype=torch.float64, device="cpu").T[:, :, None]
         return table.to(batch.step.gradient.device)
 
     def _record_losses(

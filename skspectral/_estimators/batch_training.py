@@ -127,7 +127,8 @@ class _StackedTables:
     def weights(self, n_runs: int, dtype: torch.dtype) -> Tensor | None:
         if self.weight is None:
             return None
-        return torch.tensor(self.weight, dtype=dtype).expand(n_runs, -1)
+        weight = torch.tensor(self.weight, dtype=dtype, device="cpu")
+        return weight.expand(n_runs, -1)
 
 
 def _stack(
@@ -154,7 +155,7 @@ def _stack(
         rows,
         targets[0] if len(targets) == 1 else torch.cat(targets),
         np.concatenate(weights) if weights else None,
-        list(torch.arange(sum(lengths)).split(lengths)),
+        list(torch.arange(sum(lengths), device="cpu").split(lengths)),
     )
 
 
@@ -168,8 +169,9 @@ def _train_batch(
     wide = _widened(plans[0])
     network = _batch_of([plan.start.resized(wide) for plan in plans], plans[0].dtype)
     network = network.to(plans[0].device)
+    rates = [plan.learning_rate for plan in plans]
     runs = RunTable(
-        torch.tensor([plan.learning_rate for plan in plans], dtype=torch.float64),
+        torch.tensor(rates, dtype=torch.float64, device="cpu"),
         tuple(plan.seed for plan in plans),
         _merge_rules([plan.rules for plan in plans]),
         weight,

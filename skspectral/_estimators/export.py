@@ -13,7 +13,7 @@ __all__ = ["as_sklearn_mlp", "as_torch_module"]
 def as_torch_module(network, x, y) -> Standardized:
     """Network between the scaling of its inputs and outputs (Columns x and y)."""
     arrays = (x.mean, x.scale, y.mean, y.scale)
-    return Standardized(network, *(torch.tensor(array) for array in arrays))
+    return Standardized(network, *(torch.tensor(a, device="cpu") for a in arrays))
 
 
 def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):

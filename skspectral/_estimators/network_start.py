@@ -38,7 +38,9 @@ def start_network(
     for layer, rule in zip(network.layers, rules, strict=True):
         # Drawn in float64, so that float32 and float64 fits start alike.
         bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
-        draw = torch.rand(layer.phi.shape, generator=generator, dtype=torch.float64)
+        draw = torch.rand(
+            layer.phi.shape, generator=generator, dtype=torch.float64, device="cpu"
+        )
         weight = (2 * draw - 1) * bound
         layer.phi.copy_(weight)
         set_gate(layer, rule.gate)

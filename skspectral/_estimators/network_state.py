@@ -96,14 +96,14 @@ class NetworkState:
         with torch.no_grad():
             for index, layer in enumerate(network.layers):
                 set_gate(layer, self.gates[index])
-                layer.phi.copy_(torch.tensor(self.phi[index]))
-                layer.lambda_in.copy_(torch.tensor(self.lambda_in[index]))
-                layer.lambda_out.copy_(torch.tensor(self.lambda_out[index]))
+                layer.phi.copy_(_tensor(self.phi[index]))
+                layer.lambda_in.copy_(_tensor(self.lambda_in[index]))
+                layer.lambda_out.copy_(_tensor(self.lambda_out[index]))
                 bias = self.bias[index]
                 if bias is None or layer.bias is None:
                     layer.bias = None
                 else:
-                    layer.bias.copy_(torch.tensor(bias))
+                    layer.bias.copy_(_tensor(bias))
         return network
 
     def weights(self) -> list[np.ndarray]:
@@ -164,6 +164,11 @@ class NetworkState:
             if not hidden:
                 a = torch.addmm(bias, a, weight)
         return a.numpy()
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    # A copy: torch warns where a tensor shares memory with a read-only array.
+    return torch.tensor(array, device="cpu")
 
 
 def set_gate(layer: SpectralLinear, gate: str | None) -> None:

@@ -83,7 +83,7 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
             data, schedule, seed, state, optimizer_state=optimizer_state
         )
         if kept:
-            plan.generator.set_state(torch.tensor(kept["generator"]))
+            plan.generator.set_state(torch.tensor(kept["generator"], device="cpu"))
         ((state, history),) = train_together([plan])
         self._finish(plan, state, history, warn=False)
         self._partial = {

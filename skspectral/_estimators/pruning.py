@@ -245,7 +245,7 @@ def _rows_to_fold_on(estimator, X, sample_weight):
         rows = np.linspace(0, X.shape[0] - 1, FOLD_ROWS).round().astype(int)
         X, weight = X[rows], None if weight is None else weight[rows]
     x = torch.from_numpy(estimator._x_columns.standardized(X))
-    return x, None if weight is None else torch.tensor(weight)
+    return x, None if weight is None else torch.tensor(weight, device="cpu")
 
 
 def _warn_of_cut(

@@ -268,7 +268,10 @@ def _check_rankings(relevance) -> list[str]:
 
 def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     """The estimator with the kept nodes of one layer; for a scorer to look at."""
-    masks = [torch.ones(width, dtype=torch.bool) for width in network.sizes[1:-1]]
+    masks = [
+        torch.ones(width, dtype=torch.bool, device="cpu")
+        for width in network.sizes[1:-1]
+    ]
     masks[layer] = torch.zeros_like(masks[layer])
     masks[layer][torch.from_numpy(kept)] = True
     small = remove_nodes(network, masks)

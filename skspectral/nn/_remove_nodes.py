@@ -45,8 +45,9 @@ def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
         If the masks do not fit the hidden layers, or one of them is empty, or a gate
         is ``"both"``: a gate that is a difference cannot be shut by one eigenvalue.
     """
-    masks = [torch.as_tensor(mask, dtype=torch.bool) for mask in keep]
     check_single(network)
+    device = network.layers[0].phi.device
+    masks = [torch.as_tensor(mask, dtype=torch.bool, device=device) for mask in keep]
     hidden_sizes = network.sizes[1:-1]
     if tuple(len(mask) for mask in masks) != hidden_sizes:
         raise ValueError(
@@ -66,8 +67,6 @@ def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
         )
 
     n_inputs = network.sizes[0]
-    device = network.layers[0].phi.device
-    masks = [mask.to(device) for mask in masks]
     senders = [torch.ones(n_inputs, dtype=torch.bool, device=device), *masks]
     receivers = [
         *masks,
