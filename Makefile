@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo gallery reproduce docs test lint bench oldest clean
+.PHONY: demo gallery reproduce docs test properties lint dist bench oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
@@ -28,14 +28,33 @@ docs: $(VENV)/docs
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2
 
-lint: $(VENV)/test
-	$(BIN)/pip install -q -c constraints.txt ruff mypy
+# What must hold for every call, on many drawn cases: some ten minutes on two cores.
+CASES ?= 20000
+properties: $(VENV)/test
+	SKSPECTRAL_CASES=$(CASES) $(BIN)/python -m pytest -n 2 tests/test_properties.py
+
+lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/repo-review --show err .
+	$(BIN)/zizmor --offline -q .
+
+# What is published: sdist and wheel in dist/. The wheel is installed into an environment
+# of its own and used there, away from the sources.
+dist: $(VENV)/dev
+	rm -rf dist $(VENV)-dist
+	$(BIN)/pyproject-build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(PYTHON) -m venv $(VENV)-dist
+	$(VENV)-dist/bin/pip install -q -c constraints.txt dist/*.whl
+	cd "$$(mktemp -d)" && $(abspath $(VENV)-dist)/bin/python -I $(CURDIR)/scripts/smoke.py
 
 bench: $(VENV)/demo
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/fits.py
 	$(BIN)/python benchmarks/floor.py
 	$(BIN)/python benchmarks/shrink.py
 	$(BIN)/python benchmarks/many.py
@@ -43,11 +62,13 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/teachers.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/california.py
+	$(BIN)/python benchmarks/widths.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/inputs.py
 	$(BIN)/python benchmarks/curves.py
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/caveats.py
 
 # The lower bounds of pyproject.toml, on the same tests.
 oldest:
@@ -72,6 +93,11 @@ $(VENV)/test: pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas,test]"
 	@touch $@
 
+$(VENV)/dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e ".[plot,pandas,dev]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-oldest out
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist dist out .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst

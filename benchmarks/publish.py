@@ -1,8 +1,9 @@
-"""Run benchmarks, keep what they print, and fill the README's table from it.
+"""Run benchmarks, keep what they print, and fill the table of steps in the docs.
 
 ``python benchmarks/publish.py step shrink`` runs those two and writes their output to
-``docs/results/benchmarks``, which the documentation shows as it is; without names it
-only fills the table, which is also done after each run. Nothing else should run.
+``docs/results/benchmarks``, which the documentation shows as it is. After each run the
+table of steps in ``docs/speed.md`` is filled from ``step.txt``; without names only that
+is done. Nothing else should run on the machine.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 KEPT = HERE.parent / "docs" / "results" / "benchmarks"
-README = HERE.parent / "README.md"
+PAGE = HERE.parent / "docs" / "speed.md"
 BEGIN, END = "<!-- filled by benchmarks/publish.py -->\n", "<!-- end -->"
 
 
@@ -42,12 +43,12 @@ def steps():
         if found:
             widths = " + ".join(re.findall(r"\d+", found[1]))
             mlp, torch, _, ours, by_mlp, by_torch, *_ = found[3].split()
-            yield [widths, found[2], f"{ours} us", mlp, torch, by_mlp, by_torch]
+            yield [widths, found[2], ours, mlp, torch, by_mlp, by_torch]
 
 
 def table():
-    header = ["hidden nodes", "rows of a minibatch", "a step", "scikit-learn's MLP"]
-    header += ["plain torch", "times MLP", "times torch"]
+    header = ["hidden nodes", "rows of a minibatch", "ours", "scikit-learn's MLP"]
+    header += ["plain torch", "MLP / ours", "torch / ours"]
     lines = [header, ["---"] * len(header), *steps()]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
@@ -57,9 +58,9 @@ def main():
     parser.add_argument("names", nargs="*", help="step, shrink, scale:rows, ...")
     for name in parser.parse_args().names:
         run(name)
-    text = README.read_text()
+    text = PAGE.read_text()
     start, stop = text.index(BEGIN) + len(BEGIN), text.index(END)
-    README.write_text(text[:start] + table() + text[stop:])
+    PAGE.write_text(text[:start] + table() + text[stop:])
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "header_links_before_dropdown": 6,
 }
-html_sidebars = {"getting_started": [], "changes": [], "measured": []}
+WITHOUT_SIDEBAR = "architecture changes contributing getting_started measured"
+html_sidebars = {page: [] for page in WITHOUT_SIDEBAR.split()}
 
 
 def setup(app):

@@ -1,4 +1,4 @@
-"""Neural networks for tables that tell how wide they had to be."""
+"""Neural networks for tables that tell which of their nodes are in use."""
 
 from skspectral import datasets, nn
 from skspectral._estimators import SpectralMLPClassifier, SpectralMLPRegressor

@@ -210,7 +210,7 @@ class _Graph:
         columns, state = self.network._x_columns, self.network._state()
         # In float64 before all else: in float32 a timestamp is two minutes off.
         z = self.Cast(self.input, to=TensorProto.DOUBLE)
-        z = self.Div(self.Sub(z, columns.mean), columns.scale)
+        z = self.Div(self.Sub(z, columns.mean), columns.divisor)
         if self.dtype == np.float32:
             z = self.Cast(z, to=TensorProto.FLOAT)
         for weight, bias in zip(state.weights()[:-1], state.bias, strict=False):
@@ -233,7 +233,7 @@ class _Graph:
         z = self.affine(self.hidden(), state.weights()[-1], state.bias[-1])
         if not columns.active:
             return z
-        z = self.Mul(z, columns.scale.astype(self.dtype))
+        z = self.Mul(z, columns.multiplier.astype(self.dtype))
         return self.Add(z, columns.mean.astype(self.dtype))
 
     def classes(self, labels, *, raw=False):

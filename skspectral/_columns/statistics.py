@@ -1,7 +1,7 @@
 """Weighted means and scales of columns, in float64, mergeable over chunks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "column_statistics",
     "fit_statistics",
     "identity_statistics",
+    "non_finite_message",
     "row_blocks",
     "standardized_tensor",
 ]
@@ -44,6 +45,10 @@ class ColumnStatistics:
     variance: np.ndarray
     active: bool = True
 
+    def __getstate__(self) -> dict:
+        # Without what is cached: a pickle does not grow with use.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @cached_property
     def is_constant(self) -> np.ndarray:
         """Columns that have not varied so far; all False where left as they are."""
@@ -58,13 +63,31 @@ class ColumnStatistics:
             return np.ones_like(self.mean)
         return np.where(self.is_constant, 1.0, np.sqrt(self.variance))
 
+    @cached_property
+    def divisor(self) -> np.ndarray:
+        """Scales to divide by; infinite for constant columns.
+
+        A constant column says nothing: whatever its value is in new rows, the network
+        gets a zero.
+        """
+        return np.where(self.is_constant, np.inf, self.scale)
+
+    @cached_property
+    def multiplier(self) -> np.ndarray:
+        """Scales to multiply by; 0 for constant columns, which are their mean."""
+        return np.where(self.is_constant, 0.0, self.scale)
+
     def standardized(self, rows) -> np.ndarray:
-        """Rows of a table, dense or CSR, in float64: centred, then scaled."""
+        """Return rows of a table, dense or CSR, in float64: centred, then scaled."""
         rows = rows.toarray() if sparse.issparse(rows) else rows
         rows = rows.astype(np.float64)
         rows -= self.mean
-        rows /= self.scale
+        rows /= self.divisor
         return rows
+
+    def unstandardized(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs of a network in the units of the columns."""
+        return outputs * self.multiplier + self.mean
 
     def merge(self, other: "ColumnStatistics") -> "ColumnStatistics":
         """Statistics of both tables together (Chan, Golub, LeVeque 1979)."""
@@ -98,7 +121,7 @@ def column_statistics(
     """
     n_rows = table.shape[0]
     mass = float(n_rows) if weight is None else float(weight.sum())
-    with np.errstate(over="ignore", invalid="ignore"):  # told below
+    with np.errstate(over="ignore", invalid="ignore"):  # raised below
         if sparse.issparse(table):
             mean, variance = _sparse_moments(table, weight)
         else:
@@ -108,12 +131,23 @@ def column_statistics(
         column = int(np.argmin(finite))
         blocks = row_blocks(*table.shape)
         largest = max(abs(table[rows][:, [column]]).max() for rows in blocks)
+        if not np.isfinite(largest):
+            raise ValueError(non_finite_message(name, f"column {column}"))
         raise ValueError(
             f"the variance of every column of {name} must be finite in float64; column "
             f"{column} has values up to {largest:.3g}. Rescale it, "
             "or take its logarithm."
         )
     return ColumnStatistics(mass, mean, variance)
+
+
+def non_finite_message(name: str, where: str) -> str:
+    """Return what to say of NaN or infinity that no check has met before."""
+    return (
+        f"{name} must hold finite numbers; got NaN or infinity in {where}, which was "
+        "not checked, since scikit-learn's configuration has assume_finite=True. Leave "
+        "such rows out, or fill the gaps with SimpleImputer."
+    )
 
 
 def _sparse_moments(table, weight):

@@ -1,5 +1,11 @@
-"""Cuts: which hidden nodes of a network are its core."""
+"""Cuts: which hidden nodes of a network are its core.
 
+A rule of a cut is a function from the relevances of the nodes, a tensor per hidden
+layer, to a :class:`Core`. A rule that users choose by name is a line of `NAMED_CUTS`.
+"""
+
+import math
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -12,6 +18,7 @@ from skspectral.nn import SpectralMLP, remove_nodes
 
 __all__ = [
     "GAP_FLOOR",
+    "NAMED_CUTS",
     "NO_CORE",
     "RELEVANCES",
     "Core",
@@ -23,14 +30,17 @@ __all__ = [
     "gap_core",
 ]
 
-
+# NOTE[DIFF] The paper cuts at 0.05 of the largest relevance. That cuts nodes which the
+# network uses, and keeps dying ones where a fit was short; a gap does neither.
 GAP_FLOOR = 1e-6  # relevance below this share of the largest is all the same: dead
-
-
 GAP_DECADES = 2.0  # a narrower gap separates nothing
+GAP_BELOW = 0.05  # only nodes below the paper's threshold may be dead
 
-
-GAP_BELOW = 0.05  # only nodes below the paper's threshold may be dead [TS23]
+RELEVANCES = {"R": hidden_relevance, "path": path_relevance}
+NO_CORE = (
+    "a core needs a gate of one eigenvalue per node; got gate='both', where "
+    "the gate is a difference. Fit with gate='out' or gate='in'."
+)
 
 
 class Core(NamedTuple):
@@ -42,7 +52,7 @@ class Core(NamedTuple):
         True for the nodes of the core. Never empty.
     forming : bool
         Some nodes lie below the paper's threshold but no gap sets them apart: the fit
-        was stopped before its core had formed. Those without any relevance are dead all
+        was stopped before its core had formed. Nodes without any relevance are dead all
         the same.
     vanished : bool
         In some layer even the largest relevance is zero; one node is kept all the same.
@@ -54,7 +64,7 @@ class Core(NamedTuple):
 
 
 def cut_widest_gap(relevance: list[Tensor]) -> Core:
-    """Core of each layer by the widest gap in its sorted relevance.
+    """Cut each layer at the widest gap in its sorted relevance.
 
     Relevance is divided by the largest of the layer and clipped at 1e-6. Among
     neighbours (in sorted order) whose lower one is below 0.05, the widest ratio is the
@@ -69,7 +79,7 @@ def cut_widest_gap(relevance: list[Tensor]) -> Core:
             continue
         share = (r / top).clamp_min(GAP_FLOOR).log10()
         ordered = share.sort(descending=True).values
-        below = ordered[1:] < r.new_tensor(GAP_BELOW).log10()
+        below = ordered[1:] < math.log10(GAP_BELOW)
         gaps = torch.where(below, ordered[:-1] - ordered[1:], 0.0)
         widest = int(gaps.argmax()) if len(gaps) else 0
         if len(gaps) and gaps[widest] >= GAP_DECADES:
@@ -81,7 +91,7 @@ def cut_widest_gap(relevance: list[Tensor]) -> Core:
 
 
 def cut_relative(relevance: list[Tensor], threshold: float) -> Core:
-    """Core of each layer: nodes with at least `threshold` of its largest relevance."""
+    """Keep the nodes of each layer with at least `threshold` of its largest."""
     masks, vanished = [], False
     for r in relevance:
         top = r.max()
@@ -91,7 +101,7 @@ def cut_relative(relevance: list[Tensor], threshold: float) -> Core:
 
 
 def cut_to_number(relevance: list[Tensor], n_nodes: tuple[int, ...]) -> Core:
-    """The `n_nodes[l]` most relevant nodes of each layer l."""
+    """Keep the `n_nodes[l]` most relevant nodes of each layer l."""
     return Core([_largest(r, n) for r, n in zip(relevance, n_nodes, strict=True)])
 
 
@@ -101,42 +111,42 @@ def _largest(r: Tensor, n: int) -> Tensor:
     return mask
 
 
-RELEVANCES = {"R": hidden_relevance, "path": path_relevance}
+# Rules by the name that `threshold` gives them.
+NAMED_CUTS: dict[str, Callable[[list[Tensor]], Core]] = {"gap": cut_widest_gap}
 
 
-NO_CORE = (
-    "a core needs a gate of one eigenvalue per node; got gate='both', where "
-    "the gate is a difference. Fit with gate='out' or gate='in'."
-)
+def _is_named(threshold) -> bool:
+    return isinstance(threshold, str) and threshold in NAMED_CUTS
 
 
 def check_cut(
     widths: tuple[int, ...], *, threshold="gap", n_nodes=None, relevance="R"
 ) -> None:
     """Raise for a cut outside its rule, in hidden layers of these widths."""
-    if relevance not in tuple(RELEVANCES):
+    if not isinstance(relevance, str) or relevance not in RELEVANCES:
         raise ValueError(
             f"`relevance` must be 'R' or 'path'; got relevance={relevance!r}. 'R' is "
             "the gated norm of a node, 'path' counts its outgoing weights as well."
         )
-    by_gap = isinstance(threshold, str) and threshold == "gap"
     if n_nodes is not None:
-        if not by_gap:
+        if not (isinstance(threshold, str) and threshold == "gap"):
             raise ValueError(
                 "pass either `threshold` or `n_nodes`; got "
                 f"threshold={threshold!r} and n_nodes={n_nodes!r}. Leave one out."
             )
         number_of_nodes(n_nodes, widths)
-    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-    if not by_gap and not (is_number and 0 <= threshold < 1):
+    is_bool = isinstance(threshold, (bool, np.bool_))
+    is_number = isinstance(threshold, Real) and not is_bool
+    if not _is_named(threshold) and not (is_number and 0 <= threshold < 1):
+        names = " or ".join(map(repr, NAMED_CUTS))
         raise ValueError(
-            f"`threshold` must be 'gap' or in [0, 1); got threshold={threshold!r}. It "
-            "is a fraction of the largest relevance."
+            f"`threshold` must be {names} or in [0, 1); got threshold={threshold!r}. "
+            "It is a fraction of the largest relevance."
         )
 
 
 def number_of_nodes(n_nodes, widths: tuple[int, ...]) -> tuple[int, ...]:
-    """Nodes to keep of each hidden layer, by the parameter `n_nodes`."""
+    """Return the nodes to keep of each hidden layer, by the parameter `n_nodes`."""
     several = isinstance(n_nodes, (tuple, list, np.ndarray))
     asked = tuple(n_nodes) if several else (n_nodes,) * len(widths)
     if len(asked) != len(widths) or not all(map(_fits, asked, widths)):
@@ -152,20 +162,33 @@ def number_of_nodes(n_nodes, widths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _fits(n, width: int) -> bool:
+    if isinstance(n, (bool, np.bool_)):
+        return False
     if isinstance(n, Integral):
-        return not isinstance(n, bool) and 1 <= int(n) <= width
+        return 1 <= int(n) <= width
     return isinstance(n, Real) and 0 < float(n) <= 1
 
 
-def gap_core(network: SpectralMLP, *, relevance="R", is_core=False) -> Core:
-    """Core by the widest gap, or of a network that was cut to its core already.
+def gap_core(
+    network: SpectralMLP, *, relevance="R", is_core=False, rule: str = "gap"
+) -> Core:
+    """Return the core by a named rule.
 
-    What a node of a later layer hears from nodes that are cut is no relevance: so the
-    rest is looked at again, and what then has none is not in the core either.
+    A node of a later layer may owe its relevance to nodes that are cut. So the smaller
+    network is looked at again, and nodes that have no relevance there are cut as well.
+
+    Parameters
+    ----------
+    network : SpectralMLP
+    relevance : {"R", "path"}
+    is_core : bool
+        The network was cut to its core already: only nodes without relevance are dead.
+    rule : str
+        Of `NAMED_CUTS`.
     """
     relevance_of = RELEVANCES[relevance]
     values = relevance_of(network)
-    core = cut_relative(values, GAP_FLOOR) if is_core else cut_widest_gap(values)
+    core = cut_relative(values, GAP_FLOOR) if is_core else NAMED_CUTS[rule](values)
     masks = [mask.clone() for mask in core.masks]
     while len(masks) > 1:
         rest = relevance_of(remove_nodes(network, masks))
@@ -180,9 +203,9 @@ def gap_core(network: SpectralMLP, *, relevance="R", is_core=False) -> Core:
 def find_core(
     network: SpectralMLP, *, threshold="gap", n_nodes=None, relevance="R", is_core=False
 ) -> Core:
-    """Nodes to keep, by the parameters of ``prune``.
+    """Return the nodes to keep, by the parameters of ``prune``.
 
-    `is_core` tells that the network was cut to its core already.
+    `is_core` says that the network was cut to its core already.
 
     Raises
     ------
@@ -194,7 +217,7 @@ def find_core(
     if any(layer.gate == "both" for layer in network.layers):
         raise ValueError(NO_CORE)
     if n_nodes is None and isinstance(threshold, str):
-        return gap_core(network, relevance=relevance, is_core=is_core)
+        return gap_core(network, relevance=relevance, is_core=is_core, rule=threshold)
     values = RELEVANCES[relevance](network)
     if n_nodes is not None:
         return cut_to_number(values, number_of_nodes(n_nodes, widths))

@@ -147,7 +147,9 @@ def _strengths(step: ForwardBackward, member: int) -> list[float]:
         rule = after if after.gate == "in" else layer
         gated = rule.gate in ("out", "in") and rule.phi and rule.lambda_
         alphas = [
-            torch.as_tensor(alpha, device="cpu").double().expand(n_runs)[member]
+            torch.as_tensor(alpha, device="cpu")
+            .double()
+            .expand(step.parameters.n_runs)[member]
             for alpha in (rule.alpha_phi, rule.alpha_lambda)
         ]
         strengths.append(2 * float(alphas[0] * alphas[1]) ** 0.5 if gated else 0.0)
@@ -208,7 +210,7 @@ def _probe(
     for index, strength in enumerate(strengths):
         reach = layers[index + 1][0].norm(dim=1) * peak[index]
         share = reach / max(math.sqrt(square[index] / n_rows), 1e-30)
-        pull = torch.as_tensor(pulls[index], device=share.device).norm(dim=0)
+        pull = torch.as_tensor(pulls[index], device=reach.device).norm(dim=0)
         pull = pull / strength if strength > 0 else torch.full_like(pull, math.inf)
         if (
             index + 1,

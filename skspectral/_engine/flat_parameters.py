@@ -55,7 +55,7 @@ class FlatParameters:
         if nodes is None:
             widths = network.sizes[1:-1]
             nodes = [
-                torch.arange(n, device=device).expand(self.n_runs, n) for n in widths
+                torch.arange(n, device="cpu").expand(self.n_runs, n) for n in widths
             ]
         first, *_, last = network.sizes
         self.nodes = [
@@ -69,7 +69,7 @@ class FlatParameters:
             (n_out > 1 or self.n_runs > 1) and n_out < n_in
             for n_in, n_out in itertools.pairwise(self.sizes)
         ]
-        self.slots: dict[tuple[int, str], slice] = {}  # where the trained ones live
+        self.slots: dict[tuple[int, str], slice] = {}  # of the trained ones
         self.frozen: dict[tuple[int, str], Tensor] = {}
         alphas, start = [], 0
         for index, rule in enumerate(rules):
@@ -98,8 +98,8 @@ class FlatParameters:
                 start += length
                 strength = torch.as_tensor(alpha, dtype=value.dtype, device=device)
                 alphas.append(strength.reshape(-1, 1).expand(self.n_runs, length))
-        # Rows of whole vector registers: what a kernel does to a remainder may round
-        # differently, and would let a run feel its place in the batch.
+        # Rows fill whole vector registers: kernels may round a remainder differently,
+        # and a run would then depend on its place in the batch.
         self.n_rest = -start % ALIGNMENT
         self.trained = self.read(network)
         rest = self.trained.new_zeros(self.n_runs, self.n_rest)
@@ -107,7 +107,7 @@ class FlatParameters:
         self.decay = 2 * self.alphas
 
     def _place(self, index: int, name: str) -> tuple[Tensor, ...]:
-        """Where the numbers of these members and nodes are in a network's parameter."""
+        """Return the index of these members and nodes in a network's parameter."""
         senders, receivers = self.nodes[index], self.nodes[index + 1]
         if name == "phi":
             members = self.members[:, None, None]
@@ -126,7 +126,7 @@ class FlatParameters:
         return -value if name == "lambda_out" else value
 
     def read(self, network: SpectralMLP) -> Tensor:
-        """The trained numbers of a network of the same structure, (K, P)."""
+        """Return the trained numbers of a network of the same structure, (K, P)."""
         values = []
         for index, name in self.slots:
             value = self._from_module(network, index, name)
@@ -136,9 +136,9 @@ class FlatParameters:
         return torch.cat([*values, like.new_zeros(self.n_runs, self.n_rest)], 1)
 
     def view(self, matrix: Tensor, index: int, name: str) -> Tensor | None:
-        """Slot of one parameter in a (K, P) matrix, without the axis where K is 1.
+        """Return one parameter of a (K, P) matrix, without the first axis if K is 1.
 
-        That of phi is (*K, in, out) whichever way it is kept.
+        phi comes as (*K, in, out), whichever way it is stored.
         """
         slot = self.slots.get((index, name))
         if slot is None:
@@ -152,7 +152,7 @@ class FlatParameters:
         return flat.unflatten(-1, shape)
 
     def value(self, index: int, name: str) -> Tensor | None:
-        """Parameter of one layer, trained or frozen; None if it has none."""
+        """Return a parameter of one layer, trained or frozen; None if absent."""
         view = self.view(self.trained, index, name)
         if view is not None:
             return view
@@ -165,7 +165,7 @@ class FlatParameters:
 
     @torch.no_grad()
     def write(self, matrix: Tensor, network: SpectralMLP) -> None:
-        """Copy numbers laid out as `trained` into the place they have in `network`."""
+        """Write numbers laid out as `trained` into the parameters of `network`."""
         for (index, name), slot in self.slots.items():
             value = matrix[:, slot]
             if name == "phi":

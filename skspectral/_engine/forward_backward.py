@@ -1,16 +1,16 @@
 """Forward and backward pass of K networks: gradients in closed form, in place.
 
-The hot path of the package. Every buffer is allocated once; a step is some twenty calls
-of torch kernels and nothing else. Weights are kept as ``(in, out)``, the transpose of
-the module's ``(out, in)``: the products with ten columns that tables lead to run three
-times faster that way. Layers that narrow keep the module's order: with few outputs it
-is theirs that runs up to five times faster. A single network drops the axis of
-networks, since a matrix product is faster than a batch of one.
+This is the hot path of the package. Every buffer is allocated once; a step is some
+twenty calls of torch kernels and nothing else. Weights are stored as ``(in, out)``, the
+transpose of the module's ``(out, in)``: with ten input columns, as tables have, the
+products run three times faster that way. Layers that narrow keep the module's order,
+which is up to five times faster where outputs are few. A single network drops the axis
+of networks, since a matrix product is faster than a batch of one.
 
-On a CPU a network trains as it would alone, mostly to the last bit: a product of a
-batch is that of its members, but where a layer has one output; there the members are
-multiplied one by one. (Where a width is no multiple of 4 the kernels of a batch may
-still round otherwise.)
+On a CPU a network in a batch trains as it would alone, mostly to the last bit: torch's
+batched product equals the single products, except where a layer has one output, so
+there the networks are multiplied one by one. (Where a width is no multiple of 4, the
+batched kernels may still round differently.)
 """
 
 from collections.abc import Callable, Sequence
@@ -27,13 +27,13 @@ __all__ = ["ForwardBackward", "Minibatch"]
 
 
 class Minibatch(NamedTuple):
-    """Views of one minibatch: what a step reads, and the buffers it works in."""
+    """Views of one minibatch: its rows, and the buffers of a pass."""
 
     x: Tensor  # (*K, b, in)
     y: Tensor  # (*K, b, o)
     row_factor: Tensor  # (*K, b, 1), weight / (b mean weight), times Loss.factor
     ones: Tensor  # (*K, 1, b): sums over rows are products with it, which is faster
-    output: Tensor  # (*K, b, o): outputs, then what the loss leaves in them
+    output: Tensor  # (*K, b, o): outputs, then the residue of the loss
     z: tuple[Tensor, ...]  # by hidden layer (*K, b, h)
     a: tuple[Tensor, ...]
     d: tuple[Tensor, ...]  # by layer, gradient at its pre-activations
@@ -42,7 +42,7 @@ class Minibatch(NamedTuple):
 
 
 class _Layer:
-    """One layer of the step: parameters and gradients as views, weight as a buffer."""
+    """One layer: parameters and gradients as views, the weight as a buffer."""
 
     def __init__(
         self, parameters: FlatParameters, gradient: Tensor, index: int
@@ -56,8 +56,8 @@ class _Layer:
         self.members: list[Tensor] | None = None  # weight of each
         self.flipped = parameters.flipped[index]
         self.bias = _row(parameters.value(index, "bias"))
-        # Where a gradient is not wanted it is None. Products are written to contiguous
-        # buffers, then copied where the slot of K runs is not: faster by far.
+        # None where no gradient is wanted. Products are written to contiguous buffers
+        # and then copied, where the slot of K runs is not contiguous: far faster.
         self.copies: list[tuple[Tensor, Tensor]] = []
         self.g_phi = parameters.view(gradient, index, "phi")
         self.g_bias = self._buffer(_row(parameters.view(gradient, index, "bias")))
@@ -87,7 +87,7 @@ class _Layer:
         self.ones_out = phi.new_ones(*phi.shape[:-2], phi.shape[-1], 1)
 
     def _like_phi(self, *, own: bool = False) -> Tensor:
-        """Contiguous buffer in the order of phi: its gradient's slot where that is."""
+        """Return a contiguous buffer in the order of phi, if possible its gradient."""
         if not own and self.g_phi is not None:
             kept = self.g_phi.mT if self.flipped else self.g_phi
             if kept.is_contiguous():
@@ -168,7 +168,7 @@ class ForwardBackward:
                 layer.members = list(layer.weight.select(-1, 0).unsqueeze(-1))
 
     def buffers(self, n_rows: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Work space of a minibatch of n_rows: z, a and d, see Batch."""
+        """Return buffers for a minibatch of n_rows: z, a and d, see `Minibatch`."""
         axis = () if self.single else (self.parameters.n_runs,)
         like = self.gradient
         widths = [layer.phi.shape[-1] for layer in self.layers]
@@ -226,7 +226,7 @@ class ForwardBackward:
         self.gradient.addcmul_(self.parameters.trained, self.parameters.decay)
 
     def affine(self, run: int) -> list[tuple[Tensor, Tensor | None]]:
-        """Weight (in, out) and bias (1, out) of each layer of one of the networks."""
+        """Return weight (in, out) and bias (1, out) of each layer of one network."""
         for layer in self.gated:
             layer.refresh()
         return [
@@ -238,7 +238,7 @@ class ForwardBackward:
         ]
 
     def forward(self, x: Tensor, run: int) -> Tensor:
-        """Outputs of one of the networks: (n, in) -> (n, o), allocated anew."""
+        """Return new outputs of one network: (n, in) -> (n, o)."""
         *hidden, (last, last_bias) = self.affine(run)
         for weight, bias in hidden:
             x = x @ weight

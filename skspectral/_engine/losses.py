@@ -1,9 +1,10 @@
-"""Losses: one value per network, and the gradient at its outputs in closed form.
+"""Losses, and their gradients at the outputs in closed form.
 
-Shapes: `output` is ``(*K, b, o)``, with or without the leading axis of networks. A loss
-overwrites `output` with what its value needs later (residuals, log probabilities, or
-the logits themselves), so that values are computed for many minibatches in one go. What
-is constant in the gradient is a factor of the row weights, not an operation of its own.
+`output` has shape ``(*K, b, o)``, with or without the leading axis of networks. Two
+things make the gradient cheap. A loss overwrites `output` with the residue that its
+value needs later (residuals, log probabilities, or the logits themselves), so that
+values are computed for many minibatches in one call. And a constant in the gradient is
+a factor of the row weights, not an operation of its own.
 """
 
 from typing import Protocol
@@ -15,11 +16,11 @@ __all__ = ["LOSSES", "CrossEntropy", "Loss", "Sigmoid", "SquaredError", "penalty
 
 
 class Loss(Protocol):
-    """What the step and the loop ask of a loss."""
+    """The interface of a loss; another one also needs a line in `LOSSES`."""
 
     @staticmethod
     def factor(n_outputs: int) -> float:
-        """The constant in the gradient, which `row_factor` carries."""
+        """Return the constant in the gradient, which `row_factor` contains."""
 
     @staticmethod
     def gradient(
@@ -32,14 +33,14 @@ class Loss(Protocol):
 
     @staticmethod
     def rows(residue: Tensor, target: Tensor) -> Tensor:
-        """Loss of each row, (*K, b), from the residue that `gradient` left.
+        """Return the loss of each row, (*K, b), from the residue of `gradient`.
 
         It may overwrite the residue.
         """
 
     @staticmethod
     def evaluate(output: Tensor, target: Tensor) -> Tensor:
-        """Loss of each row, (*K, b), from the outputs."""
+        """Return the loss of each row, (*K, b), from the outputs."""
 
 
 class SquaredError:
@@ -123,5 +124,5 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 def penalty(parameters: Tensor, alphas: Tensor) -> Tensor:
-    """Sum of alpha p^2 over the parameters of each network: (K, P), (K, P) -> (K,)."""
+    """Return the sum of alpha p^2 of each network: (K, P), (K, P) -> (K,)."""
     return (alphas * parameters.square()).sum(-1)

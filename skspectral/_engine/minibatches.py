@@ -18,16 +18,19 @@ BLOCK_BYTES = {"cpu": 2**19, "cuda": 2**28}  # rows gathered at once: half an L2
 
 
 def epoch_shape(n_rows: int, batch_size: int) -> tuple[int, int]:
-    """Minibatches of an epoch and their rows: equal ones, so that none is noisier."""
+    """Return the number of minibatches of an epoch, and the rows of each.
+
+    All are of equal size, so that no gradient is noisier than the others.
+    """
     n_batches = max(1, math.ceil(n_rows / batch_size))
     return n_batches, math.ceil(n_rows / n_batches)
 
 
 class MinibatchBlock(NamedTuple):
-    """Some minibatches in a row, and the buffers they lie in.
+    """Consecutive minibatches, and the buffers that hold them.
 
-    The rows of K networks lie minibatch by minibatch, (m, K, b), those of a single one
-    simply follow each other, (rows,).
+    With K networks the rows are ordered by minibatch, then by network, (m, K, b). With
+    a single network they are one axis, (rows,).
     """
 
     batches: list[Minibatch]
@@ -37,7 +40,7 @@ class MinibatchBlock(NamedTuple):
 
 
 class Minibatches:
-    """Supply of minibatches to a step.
+    """The minibatches of K runs, epoch by epoch.
 
     Rows are gathered in blocks of many minibatches, which is cheaper than one by one
     and needs no permuted copy of the table.
@@ -103,8 +106,8 @@ class Minibatches:
         self.ones = like.new_ones(*axis, 1, self.batch_size)
         self.work = step.buffers(self.batch_size)
         self._views: dict[int, Minibatch] = {}
-        # Rows of an epoch, (n_batches, streams, b), and their factors, by run. What
-        # fills up the last minibatches is row 0 with a factor of 0.
+        # Rows of an epoch, (n_batches, streams, b), and their factors, by run. The last
+        # minibatches are filled up by row 0 with a factor of 0.
         shape = (self.n_batches, len(streams), self.batch_size)
         self.order = torch.zeros(shape, dtype=torch.int64, device="cpu")
         for s, k in enumerate(self.first):
@@ -124,7 +127,7 @@ class Minibatches:
             line[whole, :rest] = rows[whole * size :]
 
     def _row_factor(self, like: Tensor) -> Tensor:
-        """Factor / (b mean w) of each place; b: the rows of this run and minibatch."""
+        """Return factor / (b mean w) by place, with b the rows of run and minibatch."""
         n_rows = torch.tensor([len(i) for i in self.index], device="cpu")
         first = torch.arange(self.n_batches, device="cpu")[:, None] * self.batch_size
         counts = (n_rows - first).clamp(0, self.batch_size)[..., None]
@@ -136,7 +139,7 @@ class Minibatches:
         return (present * factor.to(like.dtype)).to(like).view(-1, 1)
 
     def epoch(self) -> Iterator[MinibatchBlock]:
-        """Permute the rows of each run and go through them once."""
+        """Permute the rows of each run; yield all minibatches once."""
         if self.shuffle:
             self._permute()
         places = self.order.view(-1)
@@ -157,7 +160,7 @@ class Minibatches:
                 self._set_order(s, rows)
 
     def _fill(self, places: slice, rows: Tensor) -> MinibatchBlock:
-        """Gather these rows of the streams, for these places of the runs' epoch."""
+        """Gather rows of the streams for these places of an epoch."""
         n = places.stop - places.start
         x, y, w, output = (t[:n] for t in (self.x, self.y, self.w, self.output))
         if self.drawn is None:
@@ -184,7 +187,7 @@ class Minibatches:
         return MinibatchBlock(batches, *(t.unflatten(0, shape) for t in (output, y, w)))
 
     def _scatter_to_runs(self, drawn: Tensor, out: Tensor) -> None:
-        """Give each run the rows of its stream, minibatch by minibatch."""
+        """Copy the rows of each stream to its runs, minibatch by minibatch."""
         n_streams, n_runs = self.order.shape[1], len(self.index)
         n_batches = len(drawn) // (n_streams * self.batch_size)
         torch.index_select(
@@ -195,7 +198,7 @@ class Minibatches:
         )
 
     def _view(self, places: slice) -> Minibatch:
-        """Views of one minibatch of the block, made once."""
+        """Return views of one minibatch of the block, made once."""
         batch = self._views.get(places.start)
         if batch is None:
             tensors = [t[places] for t in (self.x, self.y, self.w, self.output)]

@@ -174,7 +174,7 @@ def copy_generators(
 def _share_generators(
     generators: list[torch.Generator], index: list[Tensor]
 ) -> list[torch.Generator]:
-    """One generator for all runs that would draw the same permutations."""
+    """Let all runs that would draw the same permutations share one generator."""
     first: dict[tuple[bytes, int], torch.Generator] = {}
     shared = []
     for generator, rows in zip(generators, index, strict=True):

@@ -130,10 +130,10 @@ class Adam:
         self.t = state["t"]
 
     def flush(self) -> None:
-        """Set to zero what has become so small that its square would be denormal.
+        """Set to zero the numbers whose squares would be denormal.
 
-        The penalty drives dead weights down for ever, and arithmetic on denormal
-        numbers is many times slower.
+        The penalty shrinks dead weights without end, and arithmetic on denormal numbers
+        is many times slower.
         """
         tiny = torch.finfo(self.parameters.dtype).tiny
         for tensor in (self.parameters, self.mean):

@@ -1,4 +1,4 @@
-"""Where rows come from: dense tensors, or sparse rows made dense block by block."""
+"""Sources of rows: dense tensors, or sparse rows made dense block by block."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ __all__ = [
 
 
 class Rows(Protocol):
-    """A table the engine draws rows from."""
+    """The interface of a source of rows."""
 
     n_rows: int
     n_columns: int
@@ -58,7 +58,7 @@ class SparseRows:
 
 
 class StackedRows:
-    """Tables one below the other, as one.
+    """Several tables, stacked row-wise.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def gather_rows(values: Tensor, index: Tensor, out: Tensor) -> None:
 
 
 def rows_of_runs(weight: Tensor | None, n_rows: int, n_runs: int) -> list[Tensor]:
-    """Rows of non-zero weight of each run, in order: K index tensors on the CPU."""
+    """Return the rows of non-zero weight of each run: K index tensors on the CPU."""
     if weight is None:
         return [torch.arange(n_rows, device="cpu")] * n_runs
     return [row.nonzero()[:, 0] for row in weight.cpu()]

@@ -102,7 +102,7 @@ class RunTable:
         return len(self.seeds)
 
     def select(self, rows: Sequence[int]) -> "RunTable":
-        """Table of the given rows, in the given order."""
+        """Return the table of the given rows, in that order."""
 
         def pick(alpha: float | Sequence[float]) -> float | Sequence[float]:
             if isinstance(alpha, (int, float)):
@@ -127,7 +127,7 @@ class RunTable:
 
 
 def rows_of(weight: Tensor, index: Tensor | Sequence[int]) -> Tensor:
-    """Rows of a (K, n) matrix; those of one that is a single row K times are views."""
+    """Return rows of a (K, n) matrix; as views, where it is one row K times."""
     if weight.stride(0) == 0:
         return weight[:1].expand(len(index), -1)
     return weight[index]
@@ -144,7 +144,7 @@ def layer_rules(
     alpha_lambda: float,
     alpha_readout: float,
 ) -> tuple[LayerRule, ...]:
-    """Rules of the estimators' networks, from their parameters."""
+    """Return the rules of an estimator's network, from its parameters."""
     hidden = LayerRule(
         gate=gate if parametrization == "spectral" else None,
         phi=trainable != "eigenvalues" or parametrization == "dense",
@@ -155,5 +155,7 @@ def layer_rules(
     )
     if gate != "out":  # no layer is special: the readout is gated as well
         return (hidden,) * n_layers
+    # NOTE[DIFF] The paper leaves the readout free. The scale freedom of ReLU then
+    # lets the penalty on the other layers drift to nothing (docs/theory/penalty.md).
     readout = LayerRule(gate=None, lambda_=False, bias=bias, alpha_phi=alpha_readout)
     return (hidden,) * (n_layers - 1) + (readout,)

@@ -4,39 +4,54 @@ from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.batch_fits import (
     fit_together,
     interrupt_ends_all,
+    networks_at_once,
     trains_in_batches,
 )
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.callbacks import (
+    NO_CONTEXT,
     CallbackSupportMixin,
     end_callbacks,
     epoch_printer,
     with_callbacks,
 )
 from skspectral._estimators.classifier import SpectralMLPClassifier
-from skspectral._estimators.fit_plan import runs_at_once
 from skspectral._estimators.network_state import NetworkState
-from skspectral._estimators.parameters import Rule, check_parameters, hidden_sizes
-from skspectral._estimators.pruning import MERGE, is_merge
+from skspectral._estimators.parameters import (
+    FLAG,
+    Rule,
+    check_cut_parameters,
+    check_parameters,
+    check_rules,
+    hidden_sizes,
+    is_flag,
+)
+from skspectral._estimators.pruning import MERGE
 from skspectral._estimators.regressor import SpectralMLPRegressor
+from skspectral._estimators.warn import warn_user
 
 __all__ = [
+    "FLAG",
     "MERGE",
+    "NO_CONTEXT",
     "BaseSpectralMLP",
     "CallbackSupportMixin",
     "NetworkState",
     "Rule",
     "SpectralMLPClassifier",
     "SpectralMLPRegressor",
+    "check_cut_parameters",
     "check_parameters",
+    "check_rules",
     "end_callbacks",
     "epoch_printer",
     "fit_together",
     "hidden_sizes",
     "interrupt_ends_all",
-    "is_merge",
-    "runs_at_once",
+    "is_flag",
+    "networks_at_once",
     "train_together",
     "trains_in_batches",
+    "warn_user",
     "with_callbacks",
 ]

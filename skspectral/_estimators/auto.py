@@ -1,14 +1,30 @@
-"""What "auto" means: minibatch, epochs, device."""
+"""What "auto" means: strength of the penalty, minibatch, epochs, device."""
 
 import math
 
 import torch
 
-__all__ = ["auto_batch_size", "auto_max_iter", "choose_device"]
+__all__ = [
+    "auto_alpha",
+    "auto_batch_size",
+    "auto_max_iter",
+    "auto_patience",
+    "choose_device",
+]
+
+
+def auto_alpha(n_rows: float) -> float:
+    """Return the strength of ``alpha="auto"``: 2 / n, from 1e-4 to 1e-2.
+
+    Chosen on tables: weaker ones overfit tables with noise, and below 1e-4 large tables
+    as well; above 1e-2 no node is worth its price. `n_rows` is the effective number of
+    rows, see :func:`skspectral._columns.effective_size`.
+    """
+    return min(max(2.0 / n_rows, 1e-4), 1e-2)
 
 
 def auto_batch_size(n_rows: int) -> int:
-    """Minibatch of ``batch_size="auto"``: a fortieth of the rows, from 64 to 512.
+    """Return ``batch_size="auto"``: a fortieth of the rows, from 64 to 512.
 
     On small and noisy tables the noise of small minibatches generalises better; on
     large ones large minibatches run faster and end nearer to the minimum.
@@ -17,10 +33,10 @@ def auto_batch_size(n_rows: int) -> int:
 
 
 def auto_max_iter(n_rows: int, batch_size: int) -> int:
-    """Epochs of ``max_iter="auto"``: at least ten, and min(18000, 8000 + n) steps.
+    """Return ``max_iter="auto"``: at least ten epochs, min(18000, 8000 + n) steps.
 
-    That many steps let the core form, on teachers and on tables; fewer leave nodes
-    between life and death.
+    So many steps let the core form, on teachers and on tables; after fewer, some nodes
+    are neither dead nor alive.
     """
     n_batches = -(-n_rows // batch_size)
     return max(10, math.ceil(min(18_000, 8_000 + n_rows) / n_batches))
@@ -30,10 +46,19 @@ def _first_words(error: Exception) -> str:
     return str(error).splitlines()[0].split(". ")[0][:120].rstrip(". ")
 
 
+def auto_patience(n_epochs: int) -> int:
+    """Return ``n_iter_no_change="auto"``: a twentieth of the epochs, ten at least.
+
+    Where a fit has fewer than 40 epochs, as on large tables, it is a quarter of them:
+    ten epochs without improvement would never be reached.
+    """
+    return max(10, n_epochs // 20) if n_epochs >= 40 else max(2, n_epochs // 4)
+
+
 def choose_device(device: str, *, work: float) -> torch.device:
-    """Device of a fit; `work` is the multiplications of one step."""
+    """Return the device of a fit; `work` is the multiplications of one step."""
     if device == "auto":
-        # NOTE: a step of small networks is launch-bound on a GPU and faster on a CPU.
+        # A step of small networks is launch-bound on a GPU and faster on a CPU.
         gain = torch.cuda.is_available() and work > 2e8
         return torch.device("cuda" if gain else "cpu")
     try:

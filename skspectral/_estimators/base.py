@@ -1,4 +1,4 @@
-"""How both estimators fit: read the rows, plan, train, name the results, warn."""
+"""How both estimators fit: check, plan, train, set the fitted attributes, warn."""
 
 import contextlib
 import dataclasses
@@ -7,12 +7,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skspectral._columns import ColumnStatistics, fit_statistics, split_validation_rows
+from skspectral._columns import (
+    ColumnStatistics,
+    effective_size,
+    fit_statistics,
+    split_validation_rows,
+)
 from skspectral._engine import History, Schedule
-from skspectral._estimators.auto import auto_batch_size, auto_max_iter, choose_device
+from skspectral._estimators.auto import (
+    auto_alpha,
+    auto_batch_size,
+    auto_max_iter,
+    auto_patience,
+    choose_device,
+)
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.callbacks import (
     BOOKKEEPING,
@@ -22,15 +32,16 @@ from skspectral._estimators.callbacks import (
     with_callbacks,
 )
 from skspectral._estimators.fit_plan import FitData, FitPlan
+from skspectral._estimators.fit_warnings import warn_of_fit
 from skspectral._estimators.fitted import FittedSpectralMLP
 from skspectral._estimators.network_start import start_network
 from skspectral._estimators.network_state import DTYPES, NetworkState, restandardize
 from skspectral._estimators.parameters import check_parameters, hidden_sizes
 from skspectral._estimators.validation import (
+    check_finite,
     validate_training_rows,
     validate_validation_rows,
 )
-from skspectral._estimators.warn import warn_user
 
 __all__ = ["BaseSpectralMLP"]
 
@@ -39,12 +50,12 @@ START_ANEW = "Clone the estimator to start anew."
 
 
 class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
-    """Shared mechanics; see the two public classes for the parameters.
+    """What both estimators share; see the two public classes for the parameters.
 
-    A subclass says what its targets are: ``_encode_targets(y, reset)``, and names its
-    outputs; ``_regression`` tells whether targets are scaled. A fit is three steps,
-    which a search takes for many fits at once: ``_read`` the rows, ``_plan`` the
-    training, ``_finish`` with its results.
+    A subclass says how its targets are encoded (``_encode_targets``), which loss it
+    trains with (``_loss_name``), and whether targets are scaled (``_regression``).
+    A fit takes three steps, which a search takes for many fits at once: ``_read``
+    checks the rows, ``_plan`` decides the training, ``_finish`` sets the attributes.
     """
 
     _regression: bool
@@ -68,12 +79,13 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; classes for the classifier, or an indicator matrix of labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. A row of weight 0 is a row that is not there.
+            Weights >= 0; only their ratios matter. A row of weight 0 is not there, but
+            for its class.
         X_val, y_val : array-like, default=None
-            Rows to watch: `validation_loss_curve_` is computed on them, and
+            Validation rows: `validation_loss_curve_` is computed on them, and
             `early_stopping` uses them instead of a part of X.
         sample_weight_val : array-like of shape (n_val,), default=None
-            Weights of the rows to watch.
+            Weights of the validation rows.
 
         Returns
         -------
@@ -125,12 +137,12 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         *,
         reset=True,
     ):
-        """Checked rows to learn from, and rows to watch or None."""
+        """Return checked training rows, and validation rows or None."""
         table = validate_training_rows(self, X, y, sample_weight, reset=reset)
         return table, validate_validation_rows(self, X_val, y_val, sample_weight_val)
 
     def _plan(self, table, watched=None, *, known: dict | None = None) -> FitPlan:
-        """Decide all of a fit.
+        """Decide everything about a fit, before any training.
 
         `known` keeps the data of plans on the same rows, so that they can share them.
         """
@@ -152,13 +164,14 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             data = FitData(table, watched, *x_and_y)
             if known is not None:
                 known[key] = data
-        self._resolve_alpha(len(data.table.y))
+        n_rows = len(data.table.y)
+        self._resolve_alpha(n_rows, effective_size(data.table.weight, n_rows))
         state = None
         if self._continues():
             self._check_same_shape(data.table)
             state, x, y = self._carry_over(data.x, data.y)
             data = dataclasses.replace(data, x=x, y=y)
-        return self._plan_training(data, self._schedule(len(data.table.y)), seed, state)
+        return self._plan_training(data, self._schedule(n_rows), seed, state)
 
     def _draw_seeds(self) -> tuple[int, int]:
         """Seeds of the network and of the split."""
@@ -171,10 +184,12 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         n_epochs = auto_max_iter(n_rows, batch_size)
         if self.max_iter != "auto":
             n_epochs = int(self.max_iter)
-        patience = max(10, n_epochs // 20)
-        if self.n_iter_no_change != "auto":
-            patience = int(self.n_iter_no_change)
+        patience = auto_patience(n_epochs)
         stops = self.early_stopping or self.learning_rate == "constant"
+        if self.n_iter_no_change == np.inf:
+            stops = False
+        elif self.n_iter_no_change != "auto":
+            patience = int(self.n_iter_no_change)
         # Nodes of a fitted network have learned.
         warmup = 0 if self._continues() else int(self.n_iter_warmup)
         return Schedule(
@@ -260,7 +275,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         )
 
     def _results(self, plan: FitPlan, state: NetworkState, history: History) -> dict:
-        """Fitted attributes, from a trained network."""
+        """Return the fitted attributes, from a trained network."""
+        watches = self.early_stopping and bool(history.validation_loss)
         results = {
             "_network_state": state,
             "_is_core": False,
@@ -270,6 +286,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             "loss_curve_": list(history.loss),
             "loss_": history.loss[-1] if history.loss else None,
             "best_epoch_": history.best_epoch,
+            "best_loss_": None if watches else min(history.loss, default=None),
+            "best_validation_loss_": min(history.validation_loss, default=None),
             "n_layers_": len(state.phi) + 1,
             "n_outputs_": self._n_network_outputs(plan.data.table),
             "_trained_rules": plan.rules,
@@ -280,8 +298,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         return results
 
     def _finish(self, plan, state, history, *, warn=True):
-        """Name the results of a training, or raise for its failure."""
+        """Set the fitted attributes, or raise where the training failed."""
         if history.ended == "diverged":
+            check_finite(plan.data.table)
             name, losses = "loss", history.loss
             if np.isfinite(losses[-1]):
                 name, losses = "validation loss", history.validation_loss
@@ -296,53 +315,17 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         vars(self).pop("validation_loss_curve_", None)
         vars(self).update(self._results(plan, state, history))
         if warn:
-            self._warn(history, plan.schedule.n_epochs)
+            warn_of_fit(self, history, plan.schedule.n_epochs)
 
-    def _resolve_alpha(self, n_rows: int) -> None:
-        # Chosen on tables: weaker ones overfit those with noise, below 1e-4 large ones
-        # as well; above 1e-2 no node is worth its price.
-        auto = min(max(2.0 / n_rows, 1e-4), 1e-2)
-        self.alpha_ = auto if self.alpha == "auto" else float(self.alpha)
+    def _resolve_alpha(self, n_rows: int, effective: float) -> None:
+        is_auto = isinstance(self.alpha, str)
+        self.alpha_ = auto_alpha(effective) if is_auto else float(self.alpha)
         self._n_rows = n_rows
 
     def _batch_size(self, n_rows: int) -> int:
         if self.batch_size == "auto":
             return auto_batch_size(n_rows)
         return min(int(self.batch_size), n_rows)
-
-    def _warn(self, history: History, n_epochs: int) -> None:
-        """Warn of what a user should know about the fit."""
-        if history.ended == "callback":
-            return  # whoever stopped it knows
-        if history.ended == "interrupted":
-            warn_user(
-                f"fit was interrupted; the network is that of epoch {self.n_iter_} of "
-                f"{n_epochs}.",
-                ConvergenceWarning,
-            )
-            return
-        if len(self._network_state.phi) < 2 or self.gate == "both":
-            return
-        core = self._core()
-        if core.vanished:
-            warn_user(
-                "the relevance of every node of a hidden layer vanished: the targets "
-                "need no hidden node, or alpha is too large. One node is kept.",
-                ConvergenceWarning,
-            )
-        penalised = min(self._alphas(None)[a] for a in ("alpha_phi", "alpha_lambda"))
-        gated = self.parametrization == "spectral" and self.trainable == "all"
-        if core.forming and gated and penalised > 0:
-            longer = "Raise max_iter"
-            if self.n_iter_ < n_epochs:
-                longer = "It was stopped early: lower tol, or raise n_iter_no_change"
-            # No number in it: warnings that differ are all shown, one a candidate.
-            warn_user(
-                "the core is still forming: no gap sets the dying nodes apart from the "
-                f"living, so that the core counts both. {longer} or alpha; or cut with "
-                "prune(threshold=0.05).",
-                ConvergenceWarning,
-            )
 
     def _carry_over(
         self, x: ColumnStatistics, y: ColumnStatistics, *, merge: bool = False

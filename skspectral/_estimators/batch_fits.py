@@ -1,33 +1,42 @@
 """Several fits of this package at once."""
 
 import contextlib
+import itertools
 import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
+from skspectral._estimators.auto import choose_device
 from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.batch_training import train_together
+from skspectral._estimators.fit_plan import runs_at_once
+from skspectral._estimators.network_state import DTYPES
 from skspectral._estimators.parameters import check_parameters
 
-__all__ = ["fit_together", "interrupt_ends_all", "trains_in_batches"]
+__all__ = [
+    "fit_together",
+    "interrupt_ends_all",
+    "networks_at_once",
+    "trains_in_batches",
+]
 
 
 @contextlib.contextmanager
 def interrupt_ends_all():
-    """One Ctrl-C ends all that happens inside, not only the fit at hand."""
-    told = "fit was interrupted"
+    """Let one Ctrl-C end all that happens inside, not only the present fit."""
+    message = "fit was interrupted"
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", told, ConvergenceWarning)
+        warnings.filterwarnings("error", message, ConvergenceWarning)
         try:
             yield
         except ConvergenceWarning as warning:
-            if told not in str(warning):
+            if message not in str(warning):
                 raise
             raise KeyboardInterrupt from None
 
 
 def trains_in_batches(estimator) -> bool:
-    """Whether its fit is that of this package: then such fits can share a batch."""
+    """Whether fits of this estimator can share a batch: `fit` is not overridden."""
     return (
         isinstance(estimator, BaseSpectralMLP)
         and type(estimator).fit is BaseSpectralMLP.fit
@@ -56,3 +65,20 @@ def fit_together(estimators, arguments, *, warn=True):
     planned = [estimator for estimator in estimators if trains_in_batches(estimator)]
     for estimator, plan, (state, history) in zip(planned, plans, trained, strict=True):
         estimator._finish(plan, state, history, warn=warn)
+
+
+def networks_at_once(estimator, sizes: tuple[int, ...], n_rows: int) -> int:
+    """Return how many fits like this one are worth training in one batch.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+    sizes : tuple of int
+        Of its network, inputs and outputs included.
+    n_rows : int
+        Rows of the fit.
+    """
+    batch_size = estimator._batch_size(n_rows)
+    work = batch_size * sum(a * b for a, b in itertools.pairwise(sizes))
+    device = choose_device(estimator.device, work=work)
+    return runs_at_once(sizes, batch_size, DTYPES[estimator.dtype], device)

@@ -29,7 +29,7 @@ from skspectral._engine import (
     TrainingData,
     train,
 )
-from skspectral._estimators.fit_plan import FitEpoch, FitPlan, runs_at_once
+from skspectral._estimators.fit_plan import FitEpoch, FitPlan
 from skspectral._estimators.network_state import NetworkState
 from skspectral.nn import ACTIVATIONS, SpectralMLP
 
@@ -65,7 +65,7 @@ def train_together(
     for number, plan in enumerate(plans):
         kinds.setdefault(plan.kind(), []).append(number)
     for numbers in kinds.values():
-        limit = at_once or runs_at_once(plans[numbers[0]])
+        limit = at_once or plans[numbers[0]].runs_at_once
         members = [plans[n] for n in numbers]
         tasks = _SharedData(members)
         for first in range(0, len(numbers), limit):
@@ -127,8 +127,7 @@ class _StackedTables:
     def weights(self, n_runs: int, dtype: torch.dtype) -> Tensor | None:
         if self.weight is None:
             return None
-        weight = torch.tensor(self.weight, dtype=dtype, device="cpu")
-        return weight.expand(n_runs, -1)
+        return torch.tensor(self.weight, dtype=dtype, device="cpu").expand(n_runs, -1)
 
 
 def _stack(
@@ -171,7 +170,9 @@ def _train_batch(
     network = network.to(plans[0].device)
     rates = [plan.learning_rate for plan in plans]
     runs = RunTable(
-        torch.tensor(rates, dtype=torch.float64, device="cpu"),
+        torch.tensor(
+            [plan.learning_rate for plan in plans], dtype=torch.float64, device="cpu"
+        ),
         tuple(plan.seed for plan in plans),
         _merge_rules([plan.rules for plan in plans]),
         weight,

@@ -9,24 +9,28 @@ from typing import Any
 
 from skspectral._estimators.fit_plan import FitEpoch
 
+
+class _NoContext:
+    """A callback context that calls nobody."""
+
+    def subcontext(self, *_: Any, **__: Any) -> "_NoContext":
+        return self
+
+    def call_on_fit_task_begin(self, **_: Any) -> "_NoContext":
+        return self
+
+    def call_on_fit_task_end(self, **_: Any) -> bool:
+        return False
+
+    def propagate_callback_context(self, _: Any) -> Any:
+        return contextlib.nullcontext()
+
+
+NO_CONTEXT = _NoContext()
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
-
-    class _NoContext:
-        """Stands where 1.9 has a context, and tells nobody."""
-
-        def subcontext(self, *_: Any, **__: Any) -> "_NoContext":
-            return self
-
-        def call_on_fit_task_begin(self, **_: Any) -> "_NoContext":
-            return self
-
-        def call_on_fit_task_end(self, **_: Any) -> bool:
-            return False
-
-        def propagate_callback_context(self, _: Any) -> Any:
-            return contextlib.nullcontext()
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """No callbacks before scikit-learn 1.9."""

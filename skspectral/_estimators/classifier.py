@@ -1,4 +1,4 @@
-"""The classifier: a network for tables that knows how wide it had to be."""
+"""The classifier: a network for tables, as a scikit-learn estimator."""
 
 from reprlib import repr as shorten
 
@@ -8,6 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from skspectral._columns import check_weight_values
 from skspectral._estimators.export import as_sklearn_mlp
 from skspectral._estimators.pruning import PrunableSpectralMLP
 
@@ -15,20 +16,20 @@ __all__ = ["SpectralMLPClassifier"]
 
 
 class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
-    """Neural network for classification that tells how wide it had to be.
+    """Neural network for classification that tells which of its nodes are in use.
 
     A multi-layer perceptron whose layers are written in eigenvectors and eigenvalues,
-    both with an L2 penalty. One eigenvalue gates each hidden node; those the task does
-    not need are driven to zero, and a core remains whose size hardly depends on the
-    width it started from. For two or more classes, or several labels at once (y an
+    both with an L2 penalty. One eigenvalue gates each hidden node. The penalty drives
+    nodes to zero that are not worth its price; the others are the core. A wider start
+    adds few nodes to it. For two or more classes, or several labels at once (y an
     indicator matrix). Not for images, text or sequences.
 
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=256
         Nodes of the hidden layers; an int is one layer, () a linear model. Set it
-        generously: `core_sizes_` tells how many nodes the task needed. More cost time,
-        hardly accuracy.
+        generously: `core_sizes_` tells how many of them are in use. More nodes cost
+        time, hardly accuracy.
     activation : {"relu", "identity", "logistic", "tanh", "silu"}, default="relu"
         Of the hidden layers.
     fit_intercept : bool, default=True
@@ -49,7 +50,8 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
         smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
-        to 1e-2; the value in use is `alpha_`.
+        to 1e-2; the value in use is `alpha_`. Rows of unequal weight w count as
+        ``(sum w)^2 / sum w^2``, and in `partial_fit` rows seen again do not count.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -62,7 +64,7 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
     standardize : bool, "X" or "y", default=True
         Whether to centre and scale the columns of X, in float64 and with the sample
         weights; ``"X"`` does the same, ``"y"`` nothing, as classes have no scale.
-        Constant columns have scale 1.
+        A column that is constant in training has no influence.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch, at most: an epoch is cut into equal minibatches.
         ``"auto"`` is a fortieth of the rows, from 64 to 512.
@@ -87,9 +89,10 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
         `max_iter` before it stops keeps its last weights, at a falling rate.
     validation_fraction : float, default=0.1
         Share of the rows to watch, where `early_stopping` is on and no X_val is given.
-    n_iter_no_change : int or "auto", default="auto"
-        Epochs without improvement that end the fit. ``"auto"`` is a twentieth of the
-        epochs, ten at least.
+    n_iter_no_change : int, inf or "auto", default="auto"
+        Epochs without improvement that end the fit; ``np.inf`` never ends it.
+        ``"auto"`` is a twentieth of the epochs, ten at least; of fewer than 40 epochs,
+        as on large tables, it is a quarter, two at least.
     n_iter_warmup : int, default=0
         Epochs without penalty at the start of a fit: nodes learn before they are
         weighed. Try 20 where the score depends on the seed, or `alpha` is strong.
@@ -152,6 +155,12 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
     loss_, loss_curve_ : float, list of float
         Objective (mean loss of an epoch's minibatches plus penalty) after the last
         epoch, and after each, in standardised units.
+    best_loss_ : float or None
+        Smallest of `loss_curve_`; None where `early_stopping` watched validation rows,
+        as in scikit-learn's MLP.
+    best_validation_loss_ : float or None
+        Smallest of `validation_loss_curve_`, where there is one. It stands for the
+        `best_validation_score_` of scikit-learn's MLP, which is a score.
     validation_loss_curve_ : list of float
         Data loss on the watched rows after each epoch, where there were any.
     best_epoch_ : int or None
@@ -160,7 +169,8 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
     device_ : str
         Device the fit ran on. The fitted state is NumPy and loads anywhere.
     classes_ : ndarray of shape (n_classes,)
-        Class labels; for several labels their indices.
+        Class labels; for several labels their indices. A class whose rows all have
+        weight 0 is among them, with a probability near zero, as in scikit-learn.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_
         As in scikit-learn's MLP.
 
@@ -177,10 +187,12 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
     mean. One output serves two classes, C outputs serve C. ``lambda`` and ``phi`` start
     balanced, at the same Glorot weights as the dense network. A `KeyboardInterrupt`
     leaves the last completed epoch, with a warning. A
-    :class:`~sklearn.exceptions.ConvergenceWarning` says where a core has not formed.
+    :class:`~sklearn.exceptions.ConvergenceWarning` says where a core has not formed,
+    and where a constant rate reached `max_iter` without meeting `tol`.
 
-    Nodes that no longer matter, to rounding, and that the penalty holds down leave the
-    network while it trains, which makes wide ones fast: their R is exactly zero.
+    Nodes that no longer matter, to rounding, and that training cannot revive are
+    removed while the network trains, which makes wide ones fast: their R is exactly
+    zero.
 
     Results are reproducible for one machine, one thread count, one device and one set
     of versions; elsewhere float32 rounding, amplified by training, changes them.
@@ -299,8 +311,7 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
         if len(self.classes_) < 2:
             raise ValueError(
                 "y must hold at least two classes; got one class, "
-                f"{self.classes_.tolist()[0]!r}. Check how the rows were selected; "
-                "those of `sample_weight` 0 are not there."
+                f"{self.classes_.tolist()[0]!r}. Check how the rows were selected."
             )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
@@ -319,13 +330,15 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
             self._class_factors = self._factors_of_classes(codes, weight)
         if self._class_factors is not None:
             factors = self._class_factors[codes]
-            weight = factors if weight is None else weight * factors
+            with np.errstate(over="ignore"):  # raised below
+                weight = factors if weight is None else weight * factors
             if not weight.any():
                 raise ValueError(
                     "`class_weight` must leave a row of positive weight; got "
                     f"class_weight={self.class_weight!r} for rows of the classes "
                     f"{shorten(np.unique(y).tolist())}. Weigh one of these above 0."
                 )
+            check_weight_values(weight, "sample_weight times class_weight")
         if len(self.classes_) == 2:
             return codes[:, None].astype(np.float64), weight
         return codes[:, None], weight

@@ -12,8 +12,10 @@ __all__ = ["as_sklearn_mlp", "as_torch_module"]
 
 def as_torch_module(network, x, y) -> Standardized:
     """Network between the scaling of its inputs and outputs (Columns x and y)."""
-    arrays = (x.mean, x.scale, y.mean, y.scale)
-    return Standardized(network, *(torch.tensor(a, device="cpu") for a in arrays))
+    arrays = (x.mean, x.divisor, y.mean, y.multiplier)
+    return Standardized(
+        network, *(torch.tensor(array, device="cpu") for array in arrays)
+    )
 
 
 def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):

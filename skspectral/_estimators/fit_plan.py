@@ -101,6 +101,12 @@ class FitPlan:
     on_epoch: Callable[[FitEpoch], bool] | None = None
     after_step: AfterStep | None = None
 
+    @property
+    def runs_at_once(self) -> int:
+        """Networks like this one that are worth training in one batch."""
+        batch_size = min(self.schedule.batch_size, len(self.data.table.y))
+        return runs_at_once(self.start.sizes, batch_size, self.dtype, self.device)
+
     def kind(self) -> Hashable:
         """Plans of one kind can train together."""
         table, watched = self.data.table, self.data.watched
@@ -123,19 +129,20 @@ class FitPlan:
         )
 
 
-def runs_at_once(plan: FitPlan) -> int:
-    """Networks of this kind worth training in one batch.
+def runs_at_once(
+    sizes: tuple[int, ...], batch_size: int, dtype: torch.dtype, device: torch.device
+) -> int:
+    """Return how many networks of these sizes are worth training in one batch.
 
-    On a CPU: as many as keep what a step touches within a core's caches; a batch that
-    does not is slower than one network at a time. On a GPU: as many as a tenth of its
-    free memory holds.
+    On a CPU: as many as keep what a step touches within a core's caches; a larger batch
+    is slower than one network at a time. On a GPU: as many as a tenth of its free
+    memory holds.
     """
-    sizes = plan.start.sizes
-    batch = min(plan.schedule.batch_size, len(plan.data.table.y))
     parameters = sum((a + 2) * b for a, b in itertools.pairwise(sizes))
-    activations = batch * (sizes[0] + 2 * sum(sizes[1:]))
-    itemsize = 8 if plan.dtype == torch.float64 else 4
-    if plan.device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(plan.device)
-        return max(1, int(free / 10 / (itemsize * (7 * parameters + activations))))
-    return max(1, CACHE_BYTES // (itemsize * (7 * parameters + activations)))
+    activations = batch_size * (sizes[0] + 2 * sum(sizes[1:]))
+    itemsize = 8 if dtype == torch.float64 else 4
+    n_bytes = itemsize * (7 * parameters + activations)
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return max(1, int(free / 10 / n_bytes))
+    return max(1, CACHE_BYTES // n_bytes)

@@ -123,6 +123,7 @@ class FittedSpectralMLP(BaseEstimator):
     def feature_importances_(self):
         """Importance of each input column, summing to 1 (or all zero)."""
         relevance = input_relevance(self._network()).numpy()
+        relevance[self._x_columns.is_constant] = 0.0  # the network never sees them
         total = relevance.sum()
         return relevance / total if total > 0 else relevance
 
@@ -144,10 +145,10 @@ class FittedSpectralMLP(BaseEstimator):
             np.zeros(w.shape[0]) if b is None else b.astype(np.float64)
             for w, b in zip(weights, state.bias, strict=True)
         ]
-        weights[0] = weights[0] / x.scale
+        weights[0] = weights[0] / x.divisor
         bias[0] = bias[0] - weights[0] @ x.mean
-        weights[-1] = weights[-1] * y.scale[:, None]
-        bias[-1] = bias[-1] * y.scale + y.mean
+        weights[-1] = weights[-1] * y.multiplier[:, None]
+        bias[-1] = y.unstandardized(bias[-1])
         return [np.ascontiguousarray(w.T) for w in weights], bias
 
     def _outputs(self, X, finish=lambda outputs: outputs) -> np.ndarray:
@@ -158,7 +159,7 @@ class FittedSpectralMLP(BaseEstimator):
         """
 
         def scaled_back(outputs):
-            return finish(outputs * self._y_columns.scale + self._y_columns.mean)
+            return finish(self._y_columns.unstandardized(outputs))
 
         return self._propagate(X, scaled_back)
 

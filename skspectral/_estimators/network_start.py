@@ -19,13 +19,15 @@ def start_network(
     generator: torch.Generator,
     dtype: torch.dtype,
 ) -> SpectralMLP:
-    """Start of one fit, as a batch of one on the CPU.
+    """Return the start of one fit, as a batch of one on the CPU.
 
     The weight of every layer is Glorot uniform, drawn layer after layer, whatever the
     parametrization. Where eigenvectors and eigenvalues are both trained they start
     balanced, ``alpha_lambda lambda_j^2 = alpha_phi ||phi_j||^2``, which is where the
     penalties would bring them (an alpha of 0 counts as equal to the other).
     """
+    # NOTE[DIFF] The paper starts all eigenvalues at 1. The penalties would first spend
+    # steps on the balance between the two factors, which costs nodes.
     network = SpectralMLP(
         sizes,
         gate=None,

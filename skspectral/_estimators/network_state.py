@@ -96,14 +96,14 @@ class NetworkState:
         with torch.no_grad():
             for index, layer in enumerate(network.layers):
                 set_gate(layer, self.gates[index])
-                layer.phi.copy_(_tensor(self.phi[index]))
-                layer.lambda_in.copy_(_tensor(self.lambda_in[index]))
-                layer.lambda_out.copy_(_tensor(self.lambda_out[index]))
+                layer.phi.copy_(as_tensor(self.phi[index]))
+                layer.lambda_in.copy_(as_tensor(self.lambda_in[index]))
+                layer.lambda_out.copy_(as_tensor(self.lambda_out[index]))
                 bias = self.bias[index]
                 if bias is None or layer.bias is None:
                     layer.bias = None
                 else:
-                    layer.bias.copy_(_tensor(bias))
+                    layer.bias.copy_(as_tensor(bias))
         return network
 
     def weights(self) -> list[np.ndarray]:
@@ -166,8 +166,8 @@ class NetworkState:
         return a.numpy()
 
 
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    # A copy: torch warns where a tensor shares memory with a read-only array.
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """Return a copy of an array, on the CPU whatever torch's default device is."""
     return torch.tensor(array, device="cpu")
 
 
@@ -183,23 +183,25 @@ def restandardize(
     x: tuple[ColumnStatistics, ColumnStatistics],
     y: tuple[ColumnStatistics, ColumnStatistics],
 ) -> NetworkState:
-    """The same function of raw inputs and outputs, under new statistics.
+    """Return the same function of raw inputs and outputs, under new statistics.
 
-    Of a column that did not vary so far it stays the same where rows have been seen.
+    Where a column did not vary so far, the function stays the same at its old value.
+    Where a column no longer varies, it stays the same at its new value.
 
     Parameters
     ----------
     state : NetworkState
     x, y : (old ColumnStatistics, new ColumnStatistics)
         Statistics of the inputs and of the targets. A network without biases keeps
-        its old ones, since it has nothing to take up a shift.
+        its old ones, since nothing in it can take up a shift.
     """
     (x_old, x_new), (y_old, y_new) = x, y
     phi, bias = list(state.phi), list(state.bias)
     dtype = phi[0].dtype
     if bias[0] is not None:
         ratio = _ratio(x_old, x_new)
-        shift = (x_new.mean - x_old.mean) / x_new.scale
+        scale = np.where(x_new.is_constant, x_old.scale, x_new.scale)
+        shift = (x_new.mean - x_old.mean) / scale
         bias[0] = (bias[0] + (state.weights()[0] * ratio) @ shift).astype(dtype)
         phi[0] = (phi[0] * ratio).astype(dtype)
     if bias[-1] is not None:
@@ -213,9 +215,10 @@ def restandardize(
 
 
 def _ratio(old: ColumnStatistics, new: ColumnStatistics) -> np.ndarray:
-    """New scales over old ones.
+    """Return new scales over old ones; 1 where either is of a constant column.
 
-    1 where a column did not vary before: its scale was none, and rows said nothing
-    about its weights, which so stay of the size that fits a scaled column.
+    A column that did not vary has no scale. Its weights stay of the size that suits a
+    scaled column.
     """
-    return np.where(old.is_constant, 1.0, new.scale / old.scale)
+    constant = old.is_constant | new.is_constant
+    return np.where(constant, 1.0, new.scale / old.scale)

@@ -6,10 +6,22 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn import get_config
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError
 
+from skspectral._core import check_cut
 from skspectral.nn import ACTIVATIONS
 
-__all__ = ["Rule", "check_parameters", "hidden_sizes"]
+__all__ = [
+    "FLAG",
+    "Rule",
+    "check_cut_parameters",
+    "check_parameters",
+    "check_rules",
+    "hidden_sizes",
+    "is_flag",
+]
 
 
 class Rule(NamedTuple):
@@ -21,11 +33,12 @@ class Rule(NamedTuple):
 
 
 def _real(value: Any) -> bool:
-    return (
-        isinstance(value, Real)
-        and not isinstance(value, (bool, np.bool_))
-        and math.isfinite(value)
-    )
+    if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # an integer too large for a float
+        return False
 
 
 def _integer(value: Any) -> bool:
@@ -45,10 +58,12 @@ def _one_of(*options: Any) -> Rule:
     return Rule(must, holds, "Choose one of these.")
 
 
-def _flag() -> Rule:
-    return Rule(
-        "True or False", lambda v: isinstance(v, (bool, np.bool_)), "Use True or False."
-    )
+def is_flag(value: Any) -> bool:
+    """Whether a value is True or False, NumPy's included."""
+    return isinstance(value, (bool, np.bool_))
+
+
+FLAG = Rule("True or False", is_flag, "Use True or False.")
 
 
 def _strength(way_out: str, *, none: bool = True) -> Rule:
@@ -69,6 +84,14 @@ def _count(way_out: str, *, auto: bool = False, least: int = 1) -> Rule:
     return Rule(must, holds, way_out)
 
 
+def _is_random_state(value: Any) -> bool:
+    try:
+        check_random_state(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _widths(value: Any) -> bool:
     if _integer(value):
         return value >= 1
@@ -84,7 +107,7 @@ RULES: dict[str, Rule] = {
         "For a linear model pass ().",
     ),
     "activation": _one_of(*ACTIVATIONS),
-    "fit_intercept": _flag(),
+    "fit_intercept": FLAG,
     "parametrization": _one_of("spectral", "dense"),
     "gate": _one_of("out", "in", "both"),
     "trainable": _one_of("all", "eigenvalues", "eigenvectors"),
@@ -114,16 +137,29 @@ RULES: dict[str, Rule] = {
     ),
     "max_iter": _count("It counts epochs; 'auto' lets a core form.", auto=True),
     "tol": _strength("Pass 0 to count any improvement.", none=False),
-    "early_stopping": _flag(),
+    "early_stopping": FLAG,
     "validation_fraction": Rule(
         "a number in (0, 1)",
         lambda v: _real(v) and 0 < v < 1,
         "It is the share of the rows that early stopping watches.",
     ),
-    "n_iter_no_change": _count("It counts epochs.", auto=True),
+    "n_iter_no_change": Rule(
+        "an integer >= 1, infinity or 'auto'",
+        lambda v: (
+            (isinstance(v, str) and v == "auto")
+            or (_integer(v) and v >= 1)
+            or (isinstance(v, float) and v == math.inf)
+        ),
+        "It counts epochs; infinity never stops.",
+    ),
     "n_iter_warmup": _count("It counts epochs without penalty; 0 is none.", least=0),
-    "shuffle": _flag(),
-    "warm_start": _flag(),
+    "shuffle": FLAG,
+    "warm_start": FLAG,
+    "random_state": Rule(
+        "None, an integer from 0 to 2**32 - 1 or a RandomState",
+        _is_random_state,
+        "An integer makes results reproducible.",
+    ),
     "dtype": _one_of("float32", "float64"),
     "device": Rule(
         "a string such as 'auto', 'cpu' or 'cuda:0'",
@@ -150,27 +186,54 @@ RULES: dict[str, Rule] = {
 def check_parameters(estimator: Any) -> None:
     """Raise for the first constructor parameter that breaks its rule.
 
+    Parameters are read as attributes: a subclass may have fewer of them in its own
+    constructor, and set the others.
+
     Raises
     ------
-    ValueError
-        With the rule, the value and the way out.
+    InvalidParameterError
+        With the rule, the value and the way out. It is scikit-learn's, a ValueError.
     """
-    parameters = estimator.get_params(deep=False)
-    for name, value in parameters.items():
-        rule = RULES.get(name)
-        if rule is not None and not rule.holds(value):
-            raise ValueError(
-                f"`{name}` must be {rule.must}; got {name}={value!r}. {rule.way_out}"
-            )
-    if (
-        parameters["parametrization"] == "dense"
-        and parameters["trainable"] == "eigenvalues"
-    ):
-        raise ValueError(
+    # No `_parameter_constraints`: scikit-learn would check these in words of its own,
+    # which have no way out.
+    check_rules(
+        {name: getattr(estimator, name) for name in RULES if hasattr(estimator, name)},
+        RULES,
+    )
+    if get_config()["skip_parameter_validation"]:
+        return
+    if estimator.parametrization == "dense" and estimator.trainable == "eigenvalues":
+        raise InvalidParameterError(
             "`trainable='eigenvalues'` needs `parametrization='spectral'`; got "
             "parametrization='dense', which has no eigenvalues to train. Leave "
             "`trainable='all'` for a dense network."
         )
+
+
+def check_rules(values: dict[str, Any], rules: dict[str, Rule]) -> None:
+    """Raise for the first of some named values that breaks its rule.
+
+    Nothing is checked where scikit-learn's configuration says
+    ``skip_parameter_validation=True``.
+    """
+    if get_config()["skip_parameter_validation"]:
+        return
+    for name, value in values.items():
+        rule = rules[name]
+        if not rule.holds(value):
+            raise InvalidParameterError(
+                f"`{name}` must be {rule.must}; got {name}={value!r}. {rule.way_out}"
+            )
+
+
+def check_cut_parameters(widths: tuple[int, ...], **cut: Any) -> None:
+    """Raise for the parameters of a cut as for other parameters: see `check_cut`."""
+    if get_config()["skip_parameter_validation"]:
+        return
+    try:
+        check_cut(widths, **cut)
+    except ValueError as error:
+        raise InvalidParameterError(str(error)) from None
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...]:

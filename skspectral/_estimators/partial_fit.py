@@ -1,12 +1,13 @@
 """Fits chunk by chunk: what goes on from one call of partial_fit to the next."""
 
+import copy
 import dataclasses
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from skspectral._columns import fit_statistics
+from skspectral._columns import DistinctRows, Samples, effective_size, fit_statistics
 from skspectral._engine import Schedule
 from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.batch_training import train_together
@@ -15,6 +16,39 @@ from skspectral._estimators.parameters import check_parameters
 from skspectral._estimators.validation import validate_training_rows
 
 __all__ = ["IncrementalSpectralMLP"]
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamCounts:
+    """What ``alpha="auto"`` knows of the chunks so far.
+
+    Attributes
+    ----------
+    n_before : int
+        Rows of a fit before the first chunk.
+    distinct : DistinctRows
+    n_rows : int
+        Rows of all chunks and of the fit before, repeated ones counted again.
+    n_effective : float
+        Sum of the effective sizes of the chunks.
+    """
+
+    n_before: int
+    distinct: DistinctRows = dataclasses.field(default_factory=DistinctRows)
+    n_rows: int = 0
+    n_effective: float = 0.0
+
+    @property
+    def effective(self) -> float:
+        """Effective number of different rows."""
+        return self.n_before + self.distinct.count * self.n_effective / self.n_rows
+
+    def with_chunk(self, table: Samples) -> "StreamCounts":
+        """Counts with one chunk more; these stay as they are."""
+        distinct, n_chunk = copy.deepcopy(self.distinct), len(table.y)
+        distinct.add(table.X, table.y)
+        n_effective = self.n_effective + effective_size(table.weight, n_chunk)
+        return StreamCounts(self.n_before, distinct, self.n_rows + n_chunk, n_effective)
 
 
 class IncrementalSpectralMLP(BaseSpectralMLP):
@@ -28,6 +62,11 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
         not jump when they change (a network without intercepts keeps the statistics of
         its first chunk). Adam's state goes on from chunk to chunk. The penalty is there
         from the first chunk on. `n_iter_` counts chunks.
+
+        The first chunk may be a single row. With ``alpha="auto"`` the strength falls as
+        new rows arrive: it counts the *different* rows so far (beyond 1,000 of them to
+        about 3 %), so that passes over the same rows do not weaken it. Weights count
+        within a chunk, and a chunk counts by its rows.
 
         Parameters
         ----------
@@ -51,7 +90,7 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
                     "early_stopping=True. Turn it off."
                 )
             table = validate_training_rows(
-                self, X, y, sample_weight, reset=first, first=first
+                self, X, y, sample_weight, reset=first, least=1
             )
             self._partial_fit_table(table, first)
         return self
@@ -61,15 +100,23 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
         seed = int(
             check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         )
-        self._resolve_alpha(n_rows + (0 if first else self._n_rows))
-        x_and_y = fit_statistics(table, self.standardize, regression=self._regression)
-        data = FitData(table, None, *x_and_y)
-        state, kept, losses = None, {}, []
+        kept = {} if first else getattr(self, "_partial", {})
+        counts = kept.get("counts") or StreamCounts(0 if first else self._n_rows)
+        counts = counts.with_chunk(table)
+        self._resolve_alpha(counts.n_rows, counts.effective)
+        # Weights count within a chunk, and a chunk counts by its rows: the gradient of
+        # a minibatch is divided by the mean weight of its chunk.
+        x, y = (
+            dataclasses.replace(columns, mass=float(n_rows))
+            for columns in fit_statistics(
+                table, self.standardize, regression=self._regression
+            )
+        )
+        data, state, losses = FitData(table, None, x, y), None, []
         if not first:
             self._check_same_shape(table)
-            state, x, y = self._carry_over(data.x, data.y, merge=True)
+            state, x, y = self._carry_over(x, y, merge=True)
             data = dataclasses.replace(data, x=x, y=y)
-            kept = getattr(self, "_partial", {})
             losses = list(self.loss_curve_)
         schedule = Schedule(
             n_epochs=1,
@@ -90,6 +137,7 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
             "trainable": self.trainable,
             "generator": plan.generator.get_state().numpy(),
             "optimizer": history.optimizer_state,
+            "counts": counts,
         }
         self.loss_curve_ = losses + self.loss_curve_
         self.n_iter_ = len(self.loss_curve_)

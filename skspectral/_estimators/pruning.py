@@ -14,20 +14,30 @@ from skspectral._engine import Schedule
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.fit_plan import FitData
 from skspectral._estimators.network_state import NetworkState
+from skspectral._estimators.parameters import (
+    FLAG,
+    Rule,
+    check_cut_parameters,
+    check_rules,
+    is_flag,
+)
 from skspectral._estimators.partial_fit import IncrementalSpectralMLP
 from skspectral._estimators.validation import validate_rows, validate_training_rows
 from skspectral._estimators.warn import warn_user
-from skspectral.nn import SpectralMLP, fold_and_tell, merge_and_tell, remove_nodes
+from skspectral.nn import SpectralMLP, fold_nodes, merge_parallel_nodes, remove_nodes
 
-__all__ = ["FOLD_ROWS", "MERGE", "PrunableSpectralMLP", "is_merge"]
+__all__ = ["FOLD_ROWS", "MERGE", "PrunableSpectralMLP"]
 
-MERGE = (
-    "True, False or 'fold'",
-    "True merges nodes that point the same way, 'fold' all on one hyperplane.",
-)
 # Rows that a fold computes with, evenly spaced where there are more: its time grows
 # with their number, and a network of some dozen nodes does not need more.
 FOLD_ROWS = 20_000
+
+
+MERGE = Rule(
+    "True, False or 'fold'",
+    lambda v: is_flag(v) or (isinstance(v, str) and v == "fold"),
+    "True merges nodes that point the same way, 'fold' all on one hyperplane.",
+)
 
 
 class PrunableSpectralMLP(IncrementalSpectralMLP):
@@ -75,9 +85,11 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
             :func:`skspectral.nn.fold_nodes`), and linear functions as few nodes as can
             be; the outputs on X change by up to 0.1 % of their variance, of more than
             20,000 rows on these many, evenly spaced. Fewer nodes for the same
-            function; refitting returns what it cost. False: none.
+            function. False: none.
         refit : bool, default=False
-            Train the survivors on, without penalty, for a quarter of the epochs.
+            Train the survivors on, without penalty, for a quarter of the epochs. On
+            data without much noise this helps; on noisy data it overfits, so compare
+            on other rows (the user guide has numbers).
 
         Returns
         -------
@@ -131,6 +143,12 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
                 "prune cuts hidden nodes; got a network without any "
                 "(hidden_layer_sizes=()). Fit with hidden_layer_sizes=100, say."
             )
+        check_cut_parameters(
+            network.sizes[1:-1],
+            threshold=threshold,
+            n_nodes=n_nodes,
+            relevance=relevance,
+        )
         core = find_core(
             network,
             threshold=threshold,
@@ -163,9 +181,12 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
 
     def _with_network(self, network: SpectralMLP):
         """A fitted estimator like this one, with another network."""
-        other = clone(self).set_params(hidden_layer_sizes=network.sizes[1:-1])
+        other = clone(self)
+        # Not by `set_params`: the constructor of a subclass may not have it.
+        other.hidden_layer_sizes = network.sizes[1:-1]
         # The state of Adam has the old shape; `clone` has set up callbacks already.
-        left_out = {*other.get_params(), "_partial", "_skl_callbacks"}
+        left_out = {"hidden_layer_sizes", "_partial", "_skl_callbacks"}
+        left_out |= set(other.get_params(deep=False))
         fitted = {k: v for k, v in vars(self).items() if k not in left_out}
         vars(other).update(copy.deepcopy(fitted))
         other._network_state = NetworkState.from_network(network)
@@ -192,23 +213,15 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
         self._finish(plan, state, history, warn=False)
 
 
-def is_merge(value) -> bool:
-    """Whether the parameter `merge` keeps its rule."""
-    return isinstance(value, (bool, np.bool_)) or (
-        isinstance(value, str) and value == "fold"
-    )
-
-
 def _check_rows(X, y, *, merge, refit) -> None:
     """Raise where `merge` breaks its rule, or the rows that a cut needs are missing."""
+    check_rules({"merge": merge, "refit": refit}, {"merge": MERGE, "refit": FLAG})
     missing = [name for name, given in (("X", X), ("y", y)) if given is None]
     if refit and missing:
         raise ValueError(
             "refit=True needs the rows to refit on; got prune(refit=True) without "
             f"{' and '.join(missing)}. Call prune(X, y, refit=True)."
         )
-    if not is_merge(merge):
-        raise ValueError(f"`merge` must be {MERGE[0]}; got merge={merge!r}. {MERGE[1]}")
     if isinstance(merge, str) and X is None:
         raise ValueError(
             "merge='fold' needs rows that the network is to keep its function on; got "
@@ -229,7 +242,11 @@ def _cut(network: SpectralMLP, core: Core, *, merge: bool, rows):
     nodes = [np.flatnonzero(mask.numpy()) for mask in core.masks]
     if not merge:
         return small, nodes
-    small, kept = merge_and_tell(small) if rows is None else fold_and_tell(small, *rows)
+    if rows is None:
+        small, kept = merge_parallel_nodes(small, return_kept=True)
+    else:
+        x, weight = rows
+        small, kept = fold_nodes(small, x, weight=weight, return_kept=True)
     return small, [n[mask.numpy()] for n, mask in zip(nodes, kept, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""The regressor: a network for tables that knows how wide it had to be."""
+"""The regressor: a network for tables, as a scikit-learn estimator."""
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -11,20 +11,20 @@ __all__ = ["SpectralMLPRegressor"]
 
 
 class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
-    """Neural network for regression that tells how wide it had to be.
+    """Neural network for regression that tells which of its nodes are in use.
 
     A multi-layer perceptron whose layers are written in eigenvectors and eigenvalues,
-    both with an L2 penalty. One eigenvalue gates each hidden node; those the task does
-    not need are driven to zero, and a core remains whose size hardly depends on the
-    width it started from. Not for images, text or sequences, and where nothing but
+    both with an L2 penalty. One eigenvalue gates each hidden node. The penalty drives
+    nodes to zero that are not worth its price; the others are the core. A wider start
+    adds few nodes to it. Not for images, text or sequences, and where nothing but
     accuracy on a table counts, try boosted trees as well.
 
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=256
         Nodes of the hidden layers; an int is one layer, () a linear model. Set it
-        generously: `core_sizes_` tells how many nodes the task needed. More cost time,
-        hardly accuracy.
+        generously: `core_sizes_` tells how many of them are in use. More nodes cost
+        time, hardly accuracy.
     activation : {"relu", "identity", "logistic", "tanh", "silu"}, default="relu"
         Of the hidden layers.
     fit_intercept : bool, default=True
@@ -45,7 +45,8 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
         smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
-        to 1e-2; the value in use is `alpha_`.
+        to 1e-2; the value in use is `alpha_`. Rows of unequal weight w count as
+        ``(sum w)^2 / sum w^2``, and in `partial_fit` rows seen again do not count.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -57,8 +58,9 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         the paper's protocol.
     standardize : bool, "X" or "y", default=True
         Whether to centre and scale the columns of X and of y, in float64 and with the
-        sample weights; ``"X"`` or ``"y"`` does one of them. Constant columns have
-        scale 1.
+        sample weights; ``"X"`` or ``"y"`` does one of them. A column of X that is
+        constant in training has no influence, and a constant target is predicted as
+        that constant.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch, at most: an epoch is cut into equal minibatches.
         ``"auto"`` is a fortieth of the rows, from 64 to 512.
@@ -83,9 +85,10 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         `max_iter` before it stops keeps its last weights, at a falling rate.
     validation_fraction : float, default=0.1
         Share of the rows to watch, where `early_stopping` is on and no X_val is given.
-    n_iter_no_change : int or "auto", default="auto"
-        Epochs without improvement that end the fit. ``"auto"`` is a twentieth of the
-        epochs, ten at least.
+    n_iter_no_change : int, inf or "auto", default="auto"
+        Epochs without improvement that end the fit; ``np.inf`` never ends it.
+        ``"auto"`` is a twentieth of the epochs, ten at least; of fewer than 40 epochs,
+        as on large tables, it is a quarter, two at least.
     n_iter_warmup : int, default=0
         Epochs without penalty at the start of a fit: nodes learn before they are
         weighed. Try 20 where the score depends on the seed, or `alpha` is strong.
@@ -145,6 +148,12 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
     loss_, loss_curve_ : float, list of float
         Objective (mean loss of an epoch's minibatches plus penalty) after the last
         epoch, and after each, in standardised units.
+    best_loss_ : float or None
+        Smallest of `loss_curve_`; None where `early_stopping` watched validation rows,
+        as in scikit-learn's MLP.
+    best_validation_loss_ : float or None
+        Smallest of `validation_loss_curve_`, where there is one. It stands for the
+        `best_validation_score_` of scikit-learn's MLP, which is a score.
     validation_loss_curve_ : list of float
         Data loss on the watched rows after each epoch, where there were any.
     best_epoch_ : int or None
@@ -168,10 +177,12 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
     mean. Targets are in standardised units. ``lambda`` and ``phi`` start balanced, at
     the same Glorot weights as the dense network. A `KeyboardInterrupt` leaves the last
     completed epoch, with a warning. A :class:`~sklearn.exceptions.ConvergenceWarning`
-    says where a core has not formed.
+    says where a core has not formed, and where a constant rate reached `max_iter`
+    without meeting `tol`.
 
-    Nodes that no longer matter, to rounding, and that the penalty holds down leave the
-    network while it trains, which makes wide ones fast: their R is exactly zero.
+    Nodes that no longer matter, to rounding, and that training cannot revive are
+    removed while the network trains, which makes wide ones fast: their R is exactly
+    zero.
 
     Results are reproducible for one machine, one thread count, one device and one set
     of versions; elsewhere float32 rounding, amplified by training, changes them.

@@ -1,35 +1,51 @@
-"""From what a user passes to ``fit`` to checked tables."""
+"""Checks of what users pass to ``fit``: rows, targets, weights."""
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import assert_all_finite, validate_data
 
-from skspectral._columns import Samples, as_dense_or_csr, check_weight, select_rows
+from skspectral._columns import (
+    Samples,
+    as_dense_or_csr,
+    check_weight,
+    non_finite_message,
+    refuse_missing_targets,
+    row_blocks,
+    select_rows,
+)
 
-__all__ = ["validate_rows", "validate_training_rows", "validate_validation_rows"]
+__all__ = [
+    "check_finite",
+    "validate_rows",
+    "validate_training_rows",
+    "validate_validation_rows",
+]
 
 
 def validate_training_rows(
-    estimator, X, y, sample_weight, *, reset: bool, first: bool = True
+    estimator, X, y, sample_weight, *, reset: bool, least: int = 2
 ):
-    """Checked rows of positive weight, with their targets and weights.
+    """Return checked rows of positive weight, with their targets and weights.
+
+    `least` is the number of rows that there must be.
 
     Sets what ``validate_data`` sets on the estimator, and what its targets need.
     """
     if estimator._regression:
         _refuse_targets(y)
-    X, y = _checked(estimator, X, y, reset=reset, ensure_min_samples=2 if first else 1)
-    table = Samples(X, y, check_weight(sample_weight, X.shape[0]))
-    if table.weight is not None and not table.weight.all():
-        # A row of weight 0 is a row that is not there: not among the classes, not in
-        # the statistics, not in the validation split, not in a minibatch.
-        table = select_rows(table, np.flatnonzero(table.weight))
-    y, weight = estimator._encode_targets(table.y, table.weight, reset=reset)
-    return Samples(table.X, y, weight)
+    X, y = _checked(estimator, X, y, reset=reset, ensure_min_samples=least)
+    weight = check_weight(sample_weight, X.shape[0])
+    y, weight = estimator._encode_targets(y, weight, reset=reset)
+    table = Samples(X, y, weight)
+    if weight is not None and not weight.all():
+        # A row of weight 0 only says that its class exists. It is not in the
+        # statistics, nor in the validation split, nor in a minibatch.
+        table = select_rows(table, np.flatnonzero(weight))
+    return table
 
 
 def validate_rows(estimator, X, sample_weight):
-    """Checked rows of positive weight, dense or CSR, and their weights or None."""
+    """Return checked rows of positive weight, and their weights or None."""
     X = validate_data(
         estimator,
         X,
@@ -46,7 +62,7 @@ def validate_rows(estimator, X, sample_weight):
 
 
 def validate_validation_rows(estimator, X, y, sample_weight):
-    """Checked validation rows, or None where there are none."""
+    """Return checked validation rows, or None where there are none."""
     if (X is None) != (y is None):
         missing, given = ("y_val", "X_val") if y is None else ("X_val", "y_val")
         raise ValueError(
@@ -70,7 +86,8 @@ def validate_validation_rows(estimator, X, y, sample_weight):
 
 
 def _checked(estimator, X, y, **options):
-    """X dense or CSR, and y, as ``validate_data`` passes them."""
+    """Return X, dense or CSR, and y, as ``validate_data`` passes them."""
+    refuse_missing_targets(y, is_label=not estimator._regression)
     X, y = validate_data(
         estimator,
         X,
@@ -99,3 +116,17 @@ def _refuse_targets(y) -> None:
             f"y must hold numbers; got {strings[0]!r}. For classes use "
             "SpectralMLPClassifier."
         )
+
+
+def check_finite(table: Samples) -> None:
+    """Raise where training rows or targets are not finite.
+
+    Asked once a fit has failed: usually scikit-learn's checks come before.
+    """
+    for name, numbers in (("X", table.X), ("y", table.y)):
+        for rows in row_blocks(*numbers.shape):
+            part = numbers[rows]
+            values = part.data if hasattr(part, "tocsr") else np.asarray(part)
+            if not np.isfinite(values).all():
+                first = f"rows {rows.start} to {rows.stop - 1}"
+                raise ValueError(non_finite_message(name, first))

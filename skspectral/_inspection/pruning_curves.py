@@ -198,13 +198,21 @@ def pruning_curve(
     )
 
 
+def name_of(estimator) -> str:
+    """Return what to call an estimator that is refused."""
+    if isinstance(estimator, type):
+        return f"the class {estimator.__name__}, where an instance is needed"
+    return type(estimator).__name__
+
+
 def check_spectral(estimator) -> None:
-    """Refuse what is not an estimator of this package, fitted or not."""
-    if not callable(getattr(estimator, "to_torch", None)):
+    """Raise for anything but an estimator of this package, fitted or not."""
+    is_class = isinstance(estimator, type)
+    if is_class or not callable(getattr(estimator, "to_torch", None)):
         raise TypeError(
             "`estimator` must be a SpectralMLPRegressor or SpectralMLPClassifier; got "
-            f"{type(estimator).__name__}. Of a pruner pass `estimator_`, of a search "
-            "`best_estimator_`, of a Pipeline `pipe[-1]` and the rows that reach it, "
+            f"{name_of(estimator)}. For a pruner pass `estimator_`, for a search "
+            "`best_estimator_`, for a Pipeline `pipe[-1]` and the rows that reach it, "
             "`pipe[:-1].transform(X)`."
         )
 
@@ -276,7 +284,7 @@ def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     masks[layer][torch.from_numpy(kept)] = True
     small = remove_nodes(network, masks)
     pruned = copy.copy(estimator)  # column statistics may be shared: no one trains it
-    pruned.set_params(hidden_layer_sizes=small.sizes[1:-1])
+    pruned.hidden_layer_sizes = small.sizes[1:-1]
     pruned._network_state = NetworkState.from_network(small)
     return pruned
 

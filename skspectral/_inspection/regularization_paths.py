@@ -1,5 +1,6 @@
 """Relevance and score against the strength of the penalty."""
 
+import contextlib
 import copy
 import warnings
 from numbers import Integral
@@ -10,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from skspectral._core import NO_CORE
-from skspectral._estimators import interrupt_ends_all
+from skspectral._estimators import fit_together, interrupt_ends_all
 from skspectral._inspection.pruning_curves import check_spectral, scorer_and_name
 from skspectral._selection import accepts_weight
 
@@ -160,13 +161,13 @@ def regularization_path(
             "goes on from one alpha to the next."
         )
     scorer, name = scorer_and_name(estimator, scoring)
-    model = clone(estimator).set_params(warm_start=bool(warm_start))
+    start = clone(estimator).set_params(warm_start=bool(warm_start))
+    alphas_in_order = grid if order == "increasing" else grid[::-1]
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
     of_score = kwargs if accepts_weight(scoring, scorer) else {}
 
     rows = []
-    for alpha in grid if order == "increasing" else grid[::-1]:
-        _fit(model.set_params(alpha=float(alpha)), X, y, kwargs)
+    for model in _fitted_models(start, alphas_in_order, X, y, kwargs):
         fitted = None
         if return_estimators:
             fitted = copy.deepcopy(model).set_params(warm_start=estimator.warm_start)
@@ -195,12 +196,27 @@ def regularization_path(
     )
 
 
-def _fit(model, X, y, kwargs) -> None:
-    with warnings.catch_warnings():
+def _fitted_models(model, alphas, X, y, kwargs):
+    """Yield the model fitted at one alpha after another."""
+    if not model.warm_start:  # independent fits: one batch
+        models = [clone(model).set_params(alpha=float(alpha)) for alpha in alphas]
+        with _quiet():
+            fit_together(models, [(X, y, kwargs)] * len(models), warn=False)
+        yield from models
+        return
+    for alpha in alphas:
+        with _quiet():
+            model.set_params(alpha=float(alpha)).fit(X, y, **kwargs)
+        yield model
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Leave out warnings of cores that have not formed: at a weak alpha none does."""
+    with warnings.catch_warnings(), interrupt_ends_all():
         warnings.filterwarnings("ignore", "the core is still", ConvergenceWarning)
         warnings.filterwarnings("ignore", "the relevance of", ConvergenceWarning)
-        with interrupt_ends_all():
-            model.fit(X, y, **kwargs)
+        yield
 
 
 def _check_estimator(estimator) -> None:

@@ -3,15 +3,14 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.validation import _check_method_params, _num_samples
+from sklearn.utils.validation import _num_samples
 
 from skspectral._estimators import fit_together, interrupt_ends_all
+from skspectral._selection.fold_rows import slice_parameters
 
 __all__ = ["candidate_cuts", "choose_cut", "smallest_allowed", "split_rows"]
 
 N_CANDIDATES = 20
-# Parameters of fit with rows of their own: a fold does not cut them.
-NOT_SLICED_BY_FOLD = ("X_val", "y_val", "sample_weight_val")
 ROUNDING = 1e-9  # of a score: dead nodes are not zero to the last digit
 
 
@@ -84,7 +83,7 @@ def choose_cut(
 
     def scores_of(network, cuts, rows):
         X_rows, y_rows = _safe_indexing(X, rows), _safe_indexing(y, rows)
-        parameters = _of_rows(X, routed.scorer.score, rows)
+        parameters = slice_parameters(X, routed.scorer.score, rows)
         scores = []
         for cut in cuts:
             # Without merging: it costs more than a score, and hardly moves it.
@@ -102,7 +101,7 @@ def choose_cut(
             (
                 _safe_indexing(X, train),
                 _safe_indexing(y, train),
-                _of_rows(X, routed.estimator.fit, train),
+                slice_parameters(X, routed.estimator.fit, train),
             )
             for train, _ in folds
         ]
@@ -143,11 +142,6 @@ def choose_cut(
         "chosen_on_folds": chosen_on_folds,
         "chosen": cuts[index],
     }
-
-
-def _of_rows(X, parameters, rows):
-    cut = {k: v for k, v in parameters.items() if k not in NOT_SLICED_BY_FOLD}
-    return {**parameters, **_check_method_params(X, cut, rows)}
 
 
 def smallest_allowed(scores: np.ndarray, *, max_loss: float, rule: str):

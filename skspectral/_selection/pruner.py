@@ -190,7 +190,7 @@ class SpectralPruner(
         self.refit = refit
 
     @with_callbacks
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, sample_weight=None, **fit_params):
         """Train the network and cut it to its core.
 
         Parameters
@@ -198,8 +198,10 @@ class SpectralPruner(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets. A frozen estimator that is cut by its relevance needs none.
+        sample_weight : array-like of shape (n_samples,), default=None
+            For the estimator's fit and, if it takes weights, the score.
         **fit_params : dict
-            For the estimator's fit, as `sample_weight`, `X_val` and `y_val`.
+            For the estimator's fit, as `X_val` and `y_val`; `groups` for `cv`.
 
         Returns
         -------
@@ -211,6 +213,8 @@ class SpectralPruner(
             For a parameter outside its rule, an estimator that has no core, or data
             that the estimator refuses. The pruner is then what it was before the call.
         """
+        if sample_weight is not None:
+            fit_params["sample_weight"] = sample_weight
         inner, frozen = check_pruner(self), self._is_frozen()
         if y is None and not (frozen and self.max_loss is None and not self.refit):
             raise ValueError(
@@ -358,21 +362,24 @@ class SpectralPruner(
         return np.array([f"{prefix}{j}" for j in self.kept_nodes_[-1]], dtype=object)
 
     @available_if(estimator_has("score"))
-    def score(self, X, y, **params):
+    def score(self, X, y, sample_weight=None, **params):
         """Score of the small network: R^2 or accuracy.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
         **params : dict
-            For the estimator's score, as `sample_weight`.
+            For the estimator's score.
 
         Returns
         -------
         float
         """
         check_is_fitted(self)
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
         if get_config()["enable_metadata_routing"]:
             params = process_routing(self, "score", **params).estimator.score
         return self.estimator_.score(X, y, **params)

@@ -4,18 +4,23 @@ import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
-from skspectral._core import NO_CORE, check_cut
-from skspectral._estimators import MERGE, Rule, check_parameters, hidden_sizes, is_merge
+from skspectral._core import NO_CORE
+from skspectral._estimators import (
+    FLAG,
+    MERGE,
+    Rule,
+    check_cut_parameters,
+    check_parameters,
+    check_rules,
+    hidden_sizes,
+    is_flag,
+)
 
 __all__ = ["check_pruner"]
-
-
-def _flag(value) -> bool:
-    return isinstance(value, (bool, np.bool_))
 
 
 PRUNER_RULES = {
@@ -25,7 +30,7 @@ PRUNER_RULES = {
             v is None
             or (
                 isinstance(v, Real)
-                and not _flag(v)
+                and not is_flag(v)
                 and math.isfinite(v)
                 and float(v) >= 0
             )
@@ -46,14 +51,14 @@ PRUNER_RULES = {
         "an integer >= 2, a splitter or an iterable of splits",
         lambda v: (
             v is None
-            or (isinstance(v, Integral) and not _flag(v) and int(v) >= 2)
+            or (isinstance(v, Integral) and not is_flag(v) and int(v) >= 2)
             or (not isinstance(v, str) and hasattr(v, "split"))
             or (not isinstance(v, str) and isinstance(v, Iterable))
         ),
         "An integer is the number of folds that `max_loss` is measured on.",
     ),
-    "merge": Rule(MERGE[0], is_merge, MERGE[1]),
-    "refit": Rule("True or False", _flag, "Use True or False."),
+    "merge": MERGE,
+    "refit": FLAG,
 }
 
 
@@ -66,12 +71,7 @@ def _check_parameters(pruner, widths: tuple[int, ...]) -> None:
         With the rule, the value and the way out.
     """
     parameters = pruner.get_params(deep=False)
-    for name, rule in PRUNER_RULES.items():
-        if not rule.holds(parameters[name]):
-            raise ValueError(
-                f"`{name}` must be {rule.must}; got {name}={parameters[name]!r}. "
-                f"{rule.way_out}"
-            )
+    check_rules({name: parameters[name] for name in PRUNER_RULES}, PRUNER_RULES)
     threshold, n_nodes = parameters["threshold"], parameters["n_nodes"]
     given = [n for n in ("n_nodes", "max_loss") if parameters[n] is not None]
     if threshold is None and given:
@@ -80,18 +80,20 @@ def _check_parameters(pruner, widths: tuple[int, ...]) -> None:
         given.insert(0, "threshold")
     if len(given) > 1:
         got = " and ".join(f"{name}={parameters[name]!r}" for name in given)
-        raise ValueError(
+        raise InvalidParameterError(
             "pass either `threshold`, `n_nodes` or `max_loss`; got "
             f"{got}. Each of them is a cut of its own: keep one."
         )
     if parameters["rule"] != "absolute" and parameters["max_loss"] is None:
-        raise ValueError(
+        raise InvalidParameterError(
             "`rule` says what `max_loss` is counted from; got "
             f"rule={parameters['rule']!r} and max_loss=None. Pass max_loss=0 for the "
             "rule alone."
         )
     relevance = parameters["relevance"]
-    check_cut(widths, threshold=threshold, n_nodes=n_nodes, relevance=relevance)
+    check_cut_parameters(
+        widths, threshold=threshold, n_nodes=n_nodes, relevance=relevance
+    )
 
 
 def check_pruner(pruner):

@@ -1,4 +1,4 @@
-"""Data whose truth is known."""
+"""Data made by a network whose width is known."""
 
 from skspectral.datasets._teacher_student import make_teacher_student
 

@@ -2,12 +2,10 @@
 
 # Not public, and so not in __all__: what the other rooms need of this one.
 from skspectral.nn._activations import ACTIVATIONS as ACTIVATIONS
-from skspectral.nn._fold_nodes import fold_and_tell as fold_and_tell
 from skspectral.nn._fold_nodes import fold_nodes
 from skspectral.nn._linear import START as START
 from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._linear import in_memory as in_memory
-from skspectral.nn._merge_nodes import merge_and_tell as merge_and_tell
 from skspectral.nn._merge_nodes import merge_parallel_nodes
 from skspectral.nn._mlp import SpectralMLP
 from skspectral.nn._remove_nodes import output_when_shut as output_when_shut

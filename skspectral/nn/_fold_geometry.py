@@ -1,4 +1,4 @@
-"""A hidden layer as rows see it: what it emits, its kinks, and what may change."""
+"""The geometry of folding: a hidden layer on given rows, its kinks, its bound."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ ROUNDING = 1e-20  # a change of the outputs, as a share of their variance, that 
 
 
 class Bound:
-    """Whether what a layer emits still makes the outputs what they were.
+    """How far the outputs may change while one layer is rewritten.
 
     Parameters
     ----------
@@ -42,7 +42,10 @@ class Bound:
         self.limit = float(max(tolerance, ROUNDING) * variance + last_digits * size)
 
     def holds(self, emitted: Tensor) -> bool:
-        """For what arrives at the next layer, without its bias: (n, m)."""
+        """Whether the outputs stay within the bound.
+
+        `emitted` is what arrives at the next layer, without its bias: (n, m).
+        """
         z = emitted if self.bias is None else emitted + self.bias.double()
         if self.rest:
             z = propagate(self.rest, z.relu())
@@ -50,7 +53,7 @@ class Bound:
 
 
 class LayerOnRows:
-    """A hidden layer as the rows see it, in float64.
+    """Inputs, weights and pre-activations of a hidden layer on given rows, float64.
 
     Attributes
     ----------
@@ -61,8 +64,8 @@ class LayerOnRows:
     out : Tensor of shape (m, h)
     z : Tensor of shape (n, h)
     size : Tensor of shape (h,)
-        What a node does on the rows: the norm of its outgoing weights times the root
-        mean square of its pre-activation. The path norm, in units of the rows.
+        Size of a node on the rows: the norm of its outgoing weights times the root mean
+        square of its pre-activation.
     """
 
     def __init__(
@@ -83,14 +86,14 @@ class LayerOnRows:
         self.out = after.weight.double()
         self.z = self.x @ self.incoming.T
         self.size = self.out.norm(dim=0) * self.rms(self.z)
-        # A shut gate holds no weight: such a node cannot stand for a linear function.
+        # A shut gate holds no weight: such a node cannot carry a linear function.
         self.is_open = (layer.weight != 0).any(1) & (self.out != 0).any(0)
 
     def rms(self, values: Tensor) -> Tensor:
         return (self.share @ values.square()).sqrt()
 
     def centred(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Values without the mean that a bias can take up, and that mean."""
+        """Return values without the mean that a bias can carry, and that mean."""
         mean = self.share @ values
         mean = mean if self.has_bias else torch.zeros_like(mean)
         return values - mean, mean
@@ -103,7 +106,7 @@ class Kink:
     ----------
     on_rows : LayerOnRows
     nodes : list of int
-        The first, the largest, stands for all.
+        The first is the largest, and represents all.
     signs : list of {1.0, -1.0}
         -1 for a node that points against the first.
     """
@@ -143,20 +146,20 @@ class Kink:
 
     @property
     def bends(self) -> float:
-        """How much it bends on the rows, as a share of what its nodes emit."""
+        """Size of the bend on the rows, as a share of what the nodes emit."""
         rms, tiny = self.on_rows.rms, torch.finfo(self.s.dtype).tiny
         bend = torch.minimum(rms(self.s.relu()), rms((-self.s).relu()))
         whole = (self.out.norm(dim=0) * rms(self.z.relu())).sum()
         return float(self.column.norm() * bend / whole.clamp_min(tiny))
 
     def straight(self) -> tuple[Tensor, Tensor]:
-        """What is emitted, (n, m), without the kink, and as a function, (m, d)."""
+        """Return the output without the bend, (n, m), and as a linear map, (m, d)."""
         mostly = self.on_rows.rms(self.s.relu()) > self.on_rows.rms((-self.s).relu())
         line = self.line + float(mostly) * torch.outer(self.column, self.direction)
         return self.on_rows.x @ line.T, line
 
     def joined(self, other: "Kink", sign: float) -> "Kink":
-        """With the nodes of another that points the same way, or against it."""
+        """Return one kink of both, where the other points the same way or against."""
         first, second = self, other
         if other.on_rows.size[other.nodes[0]] > self.on_rows.size[self.nodes[0]]:
             first, second = other, self
@@ -165,7 +168,7 @@ class Kink:
 
 
 def propagate(layers: Sequence[SpectralLinear], x: Tensor) -> Tensor:
-    """What arrives at the last of these layers' nodes, in float64."""
+    """Return the pre-activations of the last of these layers, in float64."""
     for index, layer in enumerate(layers):
         x = (x if index == 0 else x.relu()) @ layer.weight.double().T
         x = x if layer.bias is None else x + layer.bias.double()

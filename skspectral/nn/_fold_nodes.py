@@ -1,4 +1,4 @@
-"""Folding: nodes on one hyperplane become one kink, what is linear a few nodes.
+"""Fold nodes: those on one hyperplane become one kink, linear parts a few nodes.
 
 relu(z) = z + relu(-z): a node and its reverse differ by a linear function only. So one
 function can be written with more nodes than it has kinks, and no gradient leads from
@@ -7,10 +7,12 @@ one way to the other. Folding does, without any training.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from skspectral.nn._checks import check_angle, check_finite, check_share
 from skspectral.nn._fold_geometry import Bound, Kink, LayerOnRows, propagate
 from skspectral.nn._kink_orientation import best_orientation
 from skspectral.nn._layer_surgery import (
@@ -22,23 +24,23 @@ from skspectral.nn._layer_surgery import (
 from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._mlp import SpectralMLP
 
-__all__ = ["fold_and_tell", "fold_nodes"]
+__all__ = ["fold_nodes"]
 
-ANGLE = 0.3  # radians; the defaults of `fold_nodes`
-TOLERANCE = 1e-3
 STRAIGHT = 0.01  # a node that bends by less of what it emits may count as linear
 STEPS = (0.0, 0.01, 1.0)  # of the tolerance: what saves no node is not spent
 
 
+@torch.no_grad()
 def fold_nodes(
     network: SpectralMLP,
     x: Tensor,
     *,
     weight: Tensor | None = None,
-    angle: float = ANGLE,
-    tolerance: float = TOLERANCE,
-) -> SpectralMLP:
-    r"""Network that computes the same on these rows with one node per kink.
+    angle: float = 0.3,
+    tolerance: float = 1e-3,
+    return_kept: bool = False,
+) -> Any:
+    r"""Return a network that computes the same on these rows with one node per kink.
 
     Layer by layer: a node that is active on every row is a linear function, one that is
     active on none is nothing, and nodes on the same hyperplane, whichever way they
@@ -65,18 +67,26 @@ def fold_nodes(
         their variance. What costs least is folded first, what would cost more in sum
         is not folded, and a hundredth or nothing of it is spent where that leads to as
         few nodes. 0 folds only what is exact, up to rounding.
+    return_kept : bool, default=False
+        Whether to return the nodes that are kept as well.
 
     Returns
     -------
-    SpectralMLP
+    network : SpectralMLP
         With fewer nodes in the hidden layers that fold, else an equal copy. Activations
         other than ``"relu"`` do not fold.
+    kept : list of bool Tensor of shape (nodes,)
+        Only with `return_kept`: a mask per hidden layer. Among nodes on one hyperplane,
+        the one that does most is kept. A node that carries a linear function takes the
+        place of one that was folded away.
 
     Raises
     ------
+    TypeError
+        If `network` is not a SpectralMLP, or `x` or `weight` not a tensor.
     ValueError
-        For a batch of networks, ``gate="both"``, rows that do not fit, or an `angle` or
-        a `tolerance` outside its rule.
+        For a batch of networks, ``gate="both"``, rows that do not fit or are not
+        finite, or an `angle` or a `tolerance` outside its rule.
 
     See Also
     --------
@@ -108,46 +118,39 @@ def fold_nodes(
     >>> fold_nodes(network, torch.randn(100, 3)).sizes
     (3, 1, 1)
     """
-    return fold_and_tell(network, x, weight, angle, tolerance)[0]
-
-
-@torch.no_grad()
-def fold_and_tell(
-    network: SpectralMLP,
-    x: Tensor,
-    weight: Tensor | None = None,
-    angle: float = ANGLE,
-    tolerance: float = TOLERANCE,
-) -> tuple[SpectralMLP, list[Tensor]]:
-    """The folded network, and one mask per hidden layer of the nodes that stand on.
-
-    Of nodes on one hyperplane the one that does most stands on. A node that carries a
-    linear function stands in the place of one that was folded away.
-    """
     _check(network, x, weight, angle, tolerance)
     layers = [copy_layer(layer) for layer in network.layers]
-    stands = [
+    kept = [
         torch.ones_like(layer.lambda_out, dtype=torch.bool) for layer in layers[:-1]
     ]
     if network.activation != "relu":
-        return network._with_layers(layers), stands
+        unchanged = network._with_layers(layers)
+        return (unchanged, kept) if return_kept else unchanged
     x = x.detach().to(layers[0].phi.device, torch.float64)
     share = x.new_ones(len(x)) if weight is None else weight.detach().to(x)
     x, share = x[share > 0], share[share > 0] / share.sum()
     outputs = propagate(layers, x)
-    for index in range(len(stands)):
+    for index in range(len(kept)):
         layer, after = layers[index], layers[index + 1]
         best: Folded | None = None
         for step in STEPS:
             bound = Bound(step * tolerance, share, outputs, layers[index + 1 :])
-            folded = _fold(LayerOnRows(layer, after, x, share, bound), angle)
+            try:
+                folded = _fold(LayerOnRows(layer, after, x, share, bound), angle)
+            except torch.linalg.LinAlgError as error:
+                raise ValueError(
+                    "folding solves eigenvalue problems of the outputs on `x`; got "
+                    f"rows with numbers up to {float(x.abs().max()):.3g}, on which "
+                    "these overflow or do not converge. Pass standardised rows."
+                ) from error
             if folded is not None and (best is None or folded.size < best.size):
                 best = folded
         if best is not None:
-            stands[index] = best.keep
+            kept[index] = best.keep
             layers[index], layers[index + 1] = _write(layer, after, best)
         x = propagate([layers[index]], x).relu()
-    return network._with_layers(layers), stands
+    folded_network = network._with_layers(layers)
+    return (folded_network, kept) if return_kept else folded_network
 
 
 @dataclass
@@ -174,7 +177,7 @@ class Folded:
 
 
 def _fold(on_rows: LayerOnRows, angle: float) -> Folded | None:
-    """The layer with fewer nodes, or None where it does not fold."""
+    """Return the layer with fewer nodes, or None where it does not fold."""
     kinks = [Kink(on_rows, [j], [1.0]) for j in range(len(on_rows.size))]
     emitted = on_rows.z.relu() @ on_rows.out.T
     line = torch.zeros_like(on_rows.out @ on_rows.incoming)
@@ -201,7 +204,7 @@ def _fold(on_rows: LayerOnRows, angle: float) -> Folded | None:
 def _straighten(
     on_rows: LayerOnRows, kinks: list[Kink], line: Tensor, emitted: Tensor
 ) -> tuple[list[Kink], Tensor, Tensor]:
-    """Linear functions in the place of kinks that hardly bend on the rows."""
+    """Replace kinks that hardly bend on the rows by linear functions."""
     bent = []
     for bends, kink in sorted(((k.bends, k) for k in kinks), key=lambda pair: pair[0]):
         if bends <= STRAIGHT:
@@ -217,7 +220,7 @@ def _straighten(
 def _join(
     on_rows: LayerOnRows, kinks: list[Kink], emitted: Tensor, angle: float
 ) -> tuple[list[Kink], Tensor]:
-    """One kink in the place of those near one hyperplane, the cheapest first."""
+    """Replace kinks near one hyperplane by one kink, the cheapest pair first."""
     home = sorted(kinks, key=lambda k: float(-on_rows.size[k.nodes[0]]))
     unit = on_rows.z[:, [k.nodes[0] for k in home]] * on_rows.share.sqrt()[:, None]
     unit = unit / unit.norm(dim=0).clamp_min(torch.finfo(unit.dtype).tiny)
@@ -242,7 +245,7 @@ def _join(
 
 
 def _orientations(on_rows: LayerOnRows, kinks: list[Kink], line: Tensor) -> Tensor:
-    """Which kinks to reverse, for the line that is left to be small on the rows."""
+    """Return which kinks to reverse, so that the rest is small on the rows."""
     if not kinks:
         return torch.zeros(0, dtype=torch.bool, device=line.device)
     s, _ = on_rows.centred(torch.stack([k.s for k in kinks], 1))
@@ -259,9 +262,9 @@ Nodes = list[tuple[Tensor, Tensor]]  # incoming (d,) and outgoing (m,) weights o
 def _carriers(
     on_rows: LayerOnRows, line: Tensor, emitted: Tensor, room: int
 ) -> tuple[Nodes, Tensor] | None:
-    """Fewer than `room` nodes that carry a linear function, and a constant (m,).
+    """Return fewer than `room` nodes that carry a linear function, and a constant.
 
-    As many as it takes for the outputs to stay within their bound.
+    As few as keep the outputs within their bound; the constant is (m,).
     """
     moved, mean = on_rows.centred(on_rows.x @ line.T)
     _, vectors = torch.linalg.eigh(moved.T @ (on_rows.share[:, None] * moved))
@@ -294,7 +297,7 @@ def _assemble(
     reversed_: Tensor,
     carriers: tuple[Nodes, Tensor],
 ) -> Folded | None:
-    """The layer of these nodes; None where it cannot hold them, or would be empty."""
+    """Return the layer of these nodes; None if it cannot hold them, or is empty."""
     linear, constant = carriers
     stand = [kink.nodes[0] for kink in kinks]
     free = set(range(len(on_rows.size))) - set(stand)
@@ -342,6 +345,12 @@ def _check(
     tolerance: float,
 ) -> None:
     check_single(network)
+    for name, tensor in (("x", x), ("weight", weight)):
+        if not (isinstance(tensor, Tensor) or (name == "weight" and tensor is None)):
+            raise TypeError(
+                f"`{name}` must be a torch tensor; got {type(tensor).__name__}. "
+                "Convert it with torch.as_tensor."
+            )
     if any(layer.gate == "both" for layer in network.layers):
         raise ValueError(
             "gates must be 'out', 'in' or None; got gate='both', where a difference "
@@ -362,13 +371,6 @@ def _check(
             f"{float(weight.min())} to {float(weight.max())}. Leave it out to weigh "
             "rows alike."
         )
-    if not 0 <= angle <= math.pi / 2:
-        raise ValueError(
-            f"`angle` must be in [0, pi / 2]; got angle={angle!r}. It is in radians, "
-            "between hyperplanes, which have no direction."
-        )
-    if not 0 <= tolerance < 1:
-        raise ValueError(
-            f"`tolerance` must be in [0, 1); got tolerance={tolerance!r}. It is a "
-            "share of the variance of the outputs."
-        )
+    check_angle(angle, largest=math.pi / 2, name_of_largest="pi / 2")
+    check_share("tolerance", tolerance, "It is a share of the variance of the outputs.")
+    check_finite(network, x=x, weight=weight)

@@ -1,8 +1,8 @@
-"""Which kinks to reverse, for linear functions to cancel: a binary quadratic program.
+"""Which kinks to reverse so that linear functions cancel: a binary quadratic program.
 
-With s_g in {0, 1}, minimise ``s^T Q s + 2 b^T s``. Of a few kinks all subsets count;
-of more, the relaxed solution is rounded and improved in blocks. No time limit: the
-answer does not depend on the machine's speed.
+With s_g in {0, 1}, minimise ``s^T Q s + 2 b^T s``. Up to 24 kinks
+all subsets are tried; beyond, the relaxed solution is rounded and improved in blocks.
+There is no time limit: the answer does not depend on the speed of the machine.
 """
 
 import torch
@@ -10,13 +10,13 @@ from torch import Tensor
 
 __all__ = ["best_orientation"]
 
-EXHAUSTED = 24  # kinks of which all subsets are tried: 2^12 times 2^12 at once
-BLOCK = 16  # of more kinks, those tried together while the others stay
+EXHAUSTED = 24  # up to so many kinks all subsets are tried: 2^12 times 2^12 at once
+BLOCK = 16  # of more kinks, those optimised together while the others stay
 SWEEPS = 20  # at most; each one lowers the objective or is the last
 
 
 def best_orientation(quadratic: Tensor, linear: Tensor) -> Tensor:
-    """Bool tensor of shape (n,): which to take, for the smallest objective.
+    """Return which kinks to reverse for the smallest objective: bool, (n,).
 
     Exact up to 24; beyond, exact where the relaxed minimum is unique and close to
     whole numbers, else a minimum with respect to blocks of 16.

@@ -56,7 +56,7 @@ def copy_layer(layer: SpectralLinear) -> SpectralLinear:
 
 
 def check_single(network: nn.Module) -> None:
-    """Raise for what surgery cannot cut."""
+    """Raise for anything but a single SpectralMLP."""
     if not isinstance(network, SpectralMLP):
         raise TypeError(
             f"`network` must be a SpectralMLP; got {type(network).__name__}. That of a "

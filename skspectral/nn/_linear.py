@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skspectral.nn._checks import check_feature_count
+
 __all__ = ["START", "SpectralLinear", "empty_layer", "in_memory"]
 
 # Values of lambda_in and lambda_out at the start: a gate of one, up to its sign.
@@ -93,12 +95,16 @@ class SpectralLinear(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if gate not in START:
+        if not (gate is None or isinstance(gate, str)) or gate not in START:
             raise ValueError(
-                f"`gate` must be 'out', 'in', 'both' or None; got gate={gate!r}."
+                f"`gate` must be 'out', 'in', 'both' or None; got gate={gate!r}. None "
+                "is a plain linear layer."
             )
+        check_feature_count("in_features", in_features)
+        check_feature_count("out_features", out_features)
         super().__init__()
         self.gate = gate
+        self.has_batch_axes = len(batch_shape) > 0
 
         def empty(*shape: int) -> Tensor:
             return torch.empty(*batch_shape, *shape, device=device, dtype=dtype)
@@ -139,10 +145,12 @@ class SpectralLinear(nn.Module):
         return (self.lambda_in[..., None, :] - self.lambda_out[..., :, None]) * self.phi
 
     def forward(self, x: Tensor) -> Tensor:  # (*batch, n, in) -> (*batch, n, out)
-        y = x @ self.weight.mT
+        # Not `mT`, which the TorchScript exporter of ONNX does not know. And no branch
+        # on a shape, which torch.fx could not trace.
+        y = x @ self.weight.transpose(-2, -1)
         if self.bias is None:
             return y
-        return y + (self.bias if self.bias.dim() == 1 else self.bias[..., None, :])
+        return y + (self.bias.unsqueeze(-2) if self.has_batch_axes else self.bias)
 
     @classmethod
     @torch.no_grad()

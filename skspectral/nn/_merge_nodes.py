@@ -1,9 +1,13 @@
-"""Merge parallel nodes of a network, exactly."""
+"""Merge parallel nodes of a network."""
+
+import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from skspectral.nn._activations import ACTIVATIONS
+from skspectral.nn._checks import check_angle
 from skspectral.nn._layer_surgery import (
     check_single,
     copy_layer,
@@ -13,12 +17,14 @@ from skspectral.nn._layer_surgery import (
 from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._mlp import SpectralMLP
 
-__all__ = ["merge_and_tell", "merge_parallel_nodes"]
+__all__ = ["merge_parallel_nodes"]
 
 
 @torch.no_grad()
-def merge_parallel_nodes(network: SpectralMLP, *, angle: float = 1e-3) -> SpectralMLP:
-    r"""Network where nodes that compute the same up to a positive factor are one.
+def merge_parallel_nodes(
+    network: SpectralMLP, *, angle: float = 1e-3, return_kept: bool = False
+) -> Any:
+    r"""Return the network where nodes that differ by a positive factor are one.
 
     Two ReLU nodes with ``(w, b)`` pointing the same way differ by a positive factor
     only, which their outgoing weights can carry: outgoing columns add.
@@ -27,50 +33,53 @@ def merge_parallel_nodes(network: SpectralMLP, *, angle: float = 1e-3) -> Spectr
     ----------
     network : SpectralMLP
         A single network (``batch_shape=()``).
-    angle : float, default=1e-3
+    angle : float in [0, pi], default=1e-3
         Largest angle, in radians, between the incoming vectors ``(w, b)`` of two nodes
         that count as parallel. Exact for angle zero; in general the merged node
         points along the average, weighted by path norms, and its output is off by
         `angle` relative to its size. Larger merges more.
+    return_kept : bool, default=False
+        Whether to return the nodes that are kept as well.
 
     Returns
     -------
-    SpectralMLP
+    network : SpectralMLP
         Unchanged, as a copy, for activations other than ``"relu"`` and ``"identity"``,
         whose outputs do not scale with their inputs.
+    kept : list of bool Tensor of shape (nodes,)
+        Only with `return_kept`: a mask per hidden layer. Among parallel nodes, the one
+        with the largest path norm is kept.
+
+    Raises
+    ------
+    TypeError
+        If `network` is not a SpectralMLP.
+    ValueError
+        For a batch of networks, or an angle outside its rule.
 
     See Also
     --------
     fold_nodes : Nodes on one hyperplane, whichever way they point; needs rows.
     """
-    return merge_and_tell(network, angle=angle)[0]
-
-
-@torch.no_grad()
-def merge_and_tell(
-    network: SpectralMLP, *, angle: float = 1e-3
-) -> tuple[SpectralMLP, list[Tensor]]:
-    """The merged network, and one mask per hidden layer of the nodes that stand on.
-
-    Of each bundle of parallel nodes the one with the largest path norm stands on.
-    """
     check_single(network)
+    check_angle(angle, largest=math.pi, name_of_largest="pi")
     layers = [copy_layer(layer) for layer in network.layers]
-    stands = [
+    kept = [
         torch.ones_like(layer.lambda_out, dtype=torch.bool) for layer in layers[:-1]
     ]
     if ACTIVATIONS[network.activation].is_homogeneous:
         for index in range(len(layers) - 1):
-            layers[index], layers[index + 1], stands[index] = _merge_pair(
+            layers[index], layers[index + 1], kept[index] = _merge_pair(
                 layers[index], layers[index + 1], angle
             )
-    return network._with_layers(layers), stands
+    merged = network._with_layers(layers)
+    return (merged, kept) if return_kept else merged
 
 
 def _merge_pair(
     layer: SpectralLinear, after: SpectralLinear, angle: float
 ) -> tuple[SpectralLinear, SpectralLinear, Tensor]:
-    # Float64: an angle of 1e-3 is a cosine of 1 - 5e-7, below float32's grain.
+    # In float64: an angle of 1e-3 is a cosine of 1 - 5e-7, which float32 rounds to 1.
     weight, out = layer.weight.double(), after.weight.double()
     bias = None if layer.bias is None else layer.bias.double()
     incoming = weight if bias is None else torch.cat([weight, bias[:, None]], 1)

@@ -1,11 +1,13 @@
 """A stack of spectral layers, and the activations between them."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from skspectral.nn._activations import ACTIVATIONS
+from skspectral.nn._checks import check_sizes
 from skspectral.nn._linear import SpectralLinear
 
 __all__ = ["SpectralMLP"]
@@ -33,7 +35,14 @@ class SpectralMLP(nn.Module):
     Attributes
     ----------
     layers : ModuleList of SpectralLinear
+    activations : ModuleList
+        One module per hidden layer.
     sizes : tuple of int
+
+    Raises
+    ------
+    ValueError
+        For sizes that are not integers >= 1, or an unknown activation or gate.
 
     Examples
     --------
@@ -43,7 +52,10 @@ class SpectralMLP(nn.Module):
     torch.Size([2, 7, 1])
     """
 
-    layers: Sequence[SpectralLinear]  # an nn.ModuleList, of which mypy knows less
+    if TYPE_CHECKING:  # an nn.ModuleList, whose items mypy does not know
+        layers: Sequence[SpectralLinear]
+    # Not compiled by torch.jit.script.
+    __jit_unused_properties__: ClassVar = ["sizes", "batch_shape"]
 
     def __init__(
         self,
@@ -56,15 +68,12 @@ class SpectralMLP(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if len(sizes) < 2:
-            raise ValueError(
-                "`sizes` must name the inputs and the outputs at least; got "
-                f"sizes={tuple(sizes)}."
-            )
-        if activation not in ACTIVATIONS:
+        sizes = check_sizes(sizes)
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ValueError(
                 f"`activation` must be one of {sorted(ACTIVATIONS)}; got "
-                f"activation={activation!r}."
+                f"activation={activation!r}. For another one put SpectralLinear layers "
+                "into a torch.nn.Sequential."
             )
         super().__init__()
         self.activation = activation
@@ -81,6 +90,12 @@ class SpectralMLP(nn.Module):
             )
             for i in range(n_layers)
         )
+        self._add_activations()
+
+    def _add_activations(self) -> None:
+        # A module for each use, as tools that attach hooks to activations ask for.
+        module = ACTIVATIONS[self.activation].module
+        self.activations = nn.ModuleList(module() for _ in self.layers[:-1])
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -95,9 +110,9 @@ class SpectralMLP(nn.Module):
 
     def hidden(self, x: Tensor) -> Tensor:
         """Activations of the last hidden layer, (*batch, n, nodes)."""
-        act = ACTIVATIONS[self.activation].function
-        for layer in self.layers[:-1]:
-            x = act(layer(x))
+        # TorchScript knows no `strict`; the last layer has no activation.
+        for layer, activation in zip(self.layers, self.activations):  # noqa: B905
+            x = activation(layer(x))
         return x
 
     def forward(self, x: Tensor) -> Tensor:  # (*batch, n, in) -> (*batch, n, out)
@@ -113,6 +128,7 @@ class SpectralMLP(nn.Module):
         nn.Module.__init__(network)
         network.activation = self.activation
         network.layers = nn.ModuleList(layers)  # type: ignore[assignment]
+        network._add_activations()
         return network.train(self.training)
 
     def extra_repr(self) -> str:

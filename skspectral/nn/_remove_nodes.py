@@ -1,8 +1,4 @@
-"""Surgery: remove nodes of a network, or merge parallel ones, exactly.
-
-Both functions return a new network and leave the old one untouched. Nodes that point
-against each other are folded in `_folding`, which needs rows.
-"""
+"""Remove hidden nodes of a network; the old network is left untouched."""
 
 from collections.abc import Sequence
 
@@ -10,6 +6,7 @@ import torch
 from torch import Tensor
 
 from skspectral.nn._activations import ACTIVATIONS
+from skspectral.nn._checks import check_masks
 from skspectral.nn._layer_surgery import check_single, sub_layer
 from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._mlp import SpectralMLP
@@ -19,7 +16,7 @@ __all__ = ["output_when_shut", "remove_nodes"]
 
 @torch.no_grad()
 def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
-    r"""Network of the kept hidden nodes only.
+    r"""Return the network of the kept hidden nodes only.
 
     Where a node is gated by its own eigenvalue (``gate="out"``), or not at all, it
     emits the constant ``activation(bias)`` once its gate is shut; that constant, times
@@ -41,29 +38,19 @@ def remove_nodes(network: SpectralMLP, keep: Sequence[Tensor]) -> SpectralMLP:
 
     Raises
     ------
+    TypeError
+        If `network` is not a SpectralMLP, or a mask is not one of bool.
     ValueError
         If the masks do not fit the hidden layers, or one of them is empty, or a gate
         is ``"both"``: a gate that is a difference cannot be shut by one eigenvalue.
     """
     check_single(network)
     device = network.layers[0].phi.device
-    masks = [torch.as_tensor(mask, dtype=torch.bool, device=device) for mask in keep]
-    hidden_sizes = network.sizes[1:-1]
-    if tuple(len(mask) for mask in masks) != hidden_sizes:
-        raise ValueError(
-            f"`keep` must hold one mask per hidden layer, of lengths {hidden_sizes}; "
-            f"got lengths {tuple(len(mask) for mask in masks)}."
-        )
-    for index, mask in enumerate(masks):
-        if not mask.any():
-            raise ValueError(
-                f"each hidden layer must keep at least one node; `keep[{index}]` keeps "
-                "none. Keep its most relevant node instead."
-            )
+    masks = check_masks(keep, network.sizes[1:-1], device)
     if any(layer.gate == "both" for layer in network.layers):
         raise ValueError(
             "gates must be 'out', 'in' or None; got gate='both', where no single "
-            "eigenvalue shuts a node."
+            "eigenvalue shuts a node. Train with one of these gates."
         )
 
     n_inputs = network.sizes[0]

@@ -7,7 +7,6 @@ from sklearn.datasets import load_diabetes
 from skspectral import SpectralMLPRegressor
 from skspectral._estimators import batch_training
 from skspectral._estimators.batch_training import train_together
-from skspectral._estimators.fit_plan import runs_at_once
 
 pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
 X, Y = load_diabetes(return_X_y=True)
@@ -41,7 +40,7 @@ def test_plans_of_any_kinds_train_as_if_alone():
 
 
 def test_wide_networks_train_in_small_batches():
-    sizes = [runs_at_once(plan(hidden_layer_sizes=h)) for h in (4, 64, 1024, 100_000)]
+    sizes = [plan(hidden_layer_sizes=h).runs_at_once for h in (4, 64, 1024, 100_000)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 50
     assert sizes[-1] == 1

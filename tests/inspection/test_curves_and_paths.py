@@ -266,7 +266,7 @@ def test_a_curve_of_bad_input(arguments, message):
 def test_networks_without_a_curve():
     with pytest.raises(NotFittedError):
         pruning_curve(regressor(), X, Y)
-    with pytest.raises(TypeError, match="must be a Spectral.*got Ridge. Of a pruner"):
+    with pytest.raises(TypeError, match="must be a Spectral.*got Ridge. For a pruner"):
         pruning_curve(Ridge().fit(X, Y), X, Y)
     with pytest.raises(ValueError, match="needs a hidden layer; got .*Fit with"):
         pruning_curve(regressor(hidden_layer_sizes=(), max_iter=1).fit(X, Y), X, Y)

@@ -1,17 +1,31 @@
 """Relevance of inputs, on data whose truth is known."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from scipy.stats import binomtest
+from sklearn.base import clone
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, null_importances
+from skspectral import (
+    RelevanceDisplay,
+    SpectralMLPClassifier,
+    SpectralMLPRegressor,
+    null_importances,
+    pruning_curve,
+    regularization_path,
+)
+from skspectral._inspection import importances as module
 
 SIGMA = 0.5  # of every column, as in Chicchi et al., Commun. Phys. 2026
+
+few_repeats = pytest.mark.filterwarnings("ignore:.*repeats cannot tell")
 
 
 def shifted_gaussians(n_rows, rng):
@@ -92,17 +106,20 @@ def test_selectors_keep_the_right_columns(selector):
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, pd.DataFrame])
 def test_columns_rise_above_their_permuted_copies(kind):
     X, y = product_of_two()
-    result = null_importances(MODEL, kind(X), y, n_repeats=4, random_state=0)
-    assert result.importances.shape == result.null.shape == (6, 4)
+    result = null_importances(MODEL, kind(X), y, n_repeats=8, random_state=0)
+    assert result.importances.shape == result.null.shape == (6, 8)
     np.testing.assert_allclose((result.importances + result.null).sum(0), 1.0)
-    above = result.importances_mean > result.threshold
-    assert np.array_equal(result.support, above)
-    np.testing.assert_array_equal(above, [0, 1, 0, 0, 1, 0])
-    np.testing.assert_array_equal(result.stability == 1.0, above)
+    hits = (result.importances > result.null.max(0)).sum(1)
+    p_values = [binomtest(int(h), 8, alternative="greater").pvalue for h in hits]
+    np.testing.assert_allclose(result.p_values, np.minimum(1, 6 * np.array(p_values)))
+    assert np.array_equal(result.support, result.p_values < 0.05)
+    np.testing.assert_array_equal(result.support, [0, 1, 0, 0, 1, 0])
+    np.testing.assert_array_equal(result.stability == 1.0, result.support)
     if kind is pd.DataFrame:
         assert result.feature_names is None  # numbers are no names
 
 
+@few_repeats
 def test_the_copies_are_new_in_each_network():
     X, y = product_of_two()
     result = null_importances(
@@ -115,7 +132,7 @@ def test_the_copies_are_new_in_each_network():
 def test_a_target_that_is_noise_selects_nothing():
     X, _ = product_of_two()
     y = np.random.default_rng(1).normal(size=len(X))
-    result = null_importances(MODEL, X, y, n_repeats=5, random_state=0)
+    result = null_importances(MODEL, X, y, n_repeats=8, random_state=0)
     assert (result.stability < 1).all()
 
 
@@ -132,6 +149,7 @@ def test_bad_input_is_refused(model, options, message):
         null_importances(model, *product_of_two(), **options)
 
 
+@few_repeats
 def test_names_are_those_that_fit_would_see():
     X = np.random.default_rng(0).normal(size=(60, 2))
     model = SpectralMLPRegressor(gate="in", hidden_layer_sizes=4, max_iter=2)
@@ -153,3 +171,70 @@ def test_missing_values_are_told_of():
     model = SpectralMLPRegressor(gate="in", hidden_layer_sizes=4, max_iter=2)
     with pytest.raises(ValueError, match="Input X contains NaN"):
         null_importances(model, X, X[:, 0])
+
+
+def test_more_repeats_do_not_select_fewer_columns():
+    X = np.random.default_rng(0).normal(size=(500, 5))
+    model = SpectralMLPRegressor(hidden_layer_sizes=16, gate="in", alpha=1e-3)
+    for n_repeats in (10, 30):
+        result = null_importances(
+            model, X, X[:, 0] * X[:, 1], n_repeats=n_repeats, random_state=0
+        )
+        assert np.flatnonzero(result.support).tolist() == [0, 1]
+
+
+def test_columns_of_chance_are_selected_at_the_level_at_most():
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=4, max_iter=20, gate="in", alpha=1e-3
+    )
+    n_selected = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(80, 4)), rng.normal(size=80)
+        result = null_importances(model, X, y, n_repeats=8, random_state=seed)
+        n_selected += result.support.any()
+    # At level .05 one of 20 tables is expected; six or more have probability 3e-4.
+    assert n_selected < 6
+
+
+def test_tables_come_in_turns_and_change_nothing(monkeypatch):
+    X, y = product_of_two(200)
+    model = clone(MODEL).set_params(dtype="float64", max_iter=10)
+    together = null_importances(model, X, y, n_repeats=7, random_state=0)
+    monkeypatch.setattr(module, "TABLE_BYTES", 1)
+    in_turns = null_importances(model, X, y, n_repeats=7, random_state=0)
+    np.testing.assert_allclose(in_turns.importances, together.importances, rtol=1e-9)
+
+
+def test_too_few_repeats_are_reported():
+    X, y = product_of_two(100)
+    with pytest.warns(UserWarning, match="3 repeats cannot tell 6.*n_repeats to 7"):
+        result = null_importances(MODEL, X, y, n_repeats=3, random_state=0)
+    assert not result.support.any()
+
+
+def test_a_class_is_refused_with_a_way_out():
+    X, y = product_of_two(50)
+    for call in (
+        lambda: null_importances(SpectralMLPRegressor, X, y),
+        lambda: pruning_curve(SpectralMLPRegressor, X, y),
+        lambda: regularization_path(SpectralMLPRegressor, X, y),
+        lambda: RelevanceDisplay.from_estimator(SpectralMLPRegressor),
+    ):
+        with pytest.raises((TypeError, ValueError), match="an instance is needed"):
+            call()
+
+
+def test_independent_fits_of_a_path_are_plain_fits():
+    X, y = product_of_two(200)
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=6, max_iter=10, dtype="float64", random_state=0
+    )
+    alphas = [1e-3, 1e-2, 1e-1]
+    path = regularization_path(model, X, y, alphas=alphas, warm_start=False)
+    for k, alpha in enumerate(alphas):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            alone = clone(model).set_params(alpha=alpha).fit(X, y)
+        np.testing.assert_allclose(path.relevances[0][k], alone.feature_relevance_)
+        assert path.train_scores[k] == pytest.approx(alone.score(X, y))

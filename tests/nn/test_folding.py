@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from skspectral.nn import SpectralMLP, fold_nodes, remove_nodes
-from skspectral.nn._fold_nodes import fold_and_tell
 from skspectral.nn._kink_orientation import best_orientation
 
 
@@ -143,8 +142,8 @@ def test_what_does_not_fold_stays_as_it_is(activation, n_nodes, generator):
     with torch.no_grad():
         for layer in network.layers:
             layer.phi.normal_(generator=generator)
-    folded, (stands,) = fold_and_tell(network, normal(generator, 200, 5))
-    assert stands.all()
+    folded, (kept,) = fold_nodes(network, normal(generator, 200, 5), return_kept=True)
+    assert kept.all()
     for name, value in network.state_dict().items():
         assert torch.equal(folded.state_dict()[name], value)
     with torch.no_grad():
@@ -205,11 +204,11 @@ def test_those_that_stand_are_the_largest_of_their_hyperplane(generator):
     w, b = normal(generator, 6, 4), 0.3 * normal(generator, 6)
     first, last = written_otherwise(w, b, normal(generator, 1, 6), torch.zeros(1), x)
     network = plain(first, last)
-    folded, (stands,) = fold_and_tell(network, x)
+    folded, (kept,) = fold_nodes(network, x, return_kept=True)
     # Of 0.6 z1 and 0.8 relu(-0.5 z1) the first; of the pieces of z2 the third.
-    assert stands.nonzero()[:, 0].tolist() == [0, 1, 5, 6, 7, 8]
-    assert folded.layers[0].out_features == int(stands.sum())
-    remove_nodes(network, [stands])  # fits as a mask
+    assert kept.nonzero()[:, 0].tolist() == [0, 1, 5, 6, 7, 8]
+    assert folded.layers[0].out_features == int(kept.sum())
+    remove_nodes(network, [kept])  # fits as a mask
 
 
 def test_a_shut_gate_cannot_carry_a_linear_function(generator):
@@ -220,9 +219,9 @@ def test_a_shut_gate_cannot_carry_a_linear_function(generator):
     with torch.no_grad():  # the largest of the three emits a constant
         network.layers[0].lambda_out[0] = 0
         network.layers[0].bias[0] = 100.0
-    folded, (stands,) = fold_and_tell(network, x)
+    folded, (kept,) = fold_nodes(network, x, return_kept=True)
     assert folded.sizes == (5, 5, 1)
-    assert not stands[0]
+    assert not kept[0]
     torch.testing.assert_close(folded(x), network(x), rtol=1e-10, atol=1e-10)
 
 

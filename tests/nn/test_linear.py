@@ -116,7 +116,7 @@ def test_a_network_is_its_layers(generator):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sizes": (3,)}, "`sizes` must name"),
+        ({"sizes": (3,)}, "`sizes` must be a sequence"),
         ({"sizes": (3, 1), "activation": "gelu"}, "`activation` must be one of"),
     ],
 )

@@ -66,3 +66,39 @@ def test_frozen_layers_stay_frozen(gate):
     assert not any(p.requires_grad for p in frozen.parameters())
     assert free.phi.requires_grad
     assert not free.bias.requires_grad
+
+
+def test_hooks_go_over_to_the_new_layers(generator):
+    calls = []
+    plain = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    plain[0].register_forward_pre_hook(lambda m, x: calls.append("before"))
+    plain[0].register_forward_hook(lambda m, x, y: calls.append("after"))
+    plain[2].register_forward_hook(lambda m, x, y: 2 * y)
+    plain[0].register_full_backward_hook(lambda m, i, o: calls.append("backward"))
+    x = torch.randn(5, 3, generator=generator).requires_grad_()
+    spectral = spectralize(plain)
+    expected, calls[:] = plain(x), []
+    output = spectral(x)
+    torch.testing.assert_close(output, expected)
+    output.sum().backward()
+    assert calls == ["before", "after", "backward"]
+
+
+def test_hooks_on_the_names_of_parameters_are_refused():
+    plain = nn.Linear(3, 4)
+    plain.register_state_dict_post_hook(lambda *_: None)
+    with pytest.raises(ValueError, match="no hooks on their state dict.*Remove"):
+        spectralize(nn.Sequential(plain))
+
+
+def test_a_layer_of_other_parameters_is_left_alone():
+    plain = nn.Linear(3, 4)
+    plain.register_parameter("scale", nn.Parameter(torch.ones(())))
+    converted = spectralize(nn.Sequential(plain, nn.Linear(4, 1)))
+    assert type(converted[0]) is nn.Linear
+    assert isinstance(converted[1], SpectralLinear)
+
+
+def test_what_is_no_module_is_refused():
+    with pytest.raises(TypeError, match=r"`module` must be.*to_torch"):
+        spectralize([nn.Linear(3, 4)])

@@ -9,7 +9,9 @@ import pytest
 import sklearn
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris, make_friedman1
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
@@ -22,10 +24,13 @@ from sklearn.model_selection import (
     StratifiedKFold,
     cross_val_score,
 )
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import has_fit_parameter
 
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, SpectralPruner
 from skspectral._engine.network_batch import NetworkBatch
@@ -42,7 +47,10 @@ C = np.arange(60) % 3
 
 @parametrize_with_checks(
     [
-        SpectralPruner(kind(hidden_layer_sizes=16, max_iter=20, random_state=0))
+        SpectralPruner(
+            # In float64, in which weights are repetitions to the checks' tolerance.
+            kind(hidden_layer_sizes=16, max_iter=20, dtype="float64", random_state=0)
+        )
         for kind in KINDS
     ]
 )
@@ -829,3 +837,59 @@ def test_one_interrupt_ends_the_folds_too(monkeypatch):
     calls.clear()
     with pytest.warns(ConvergenceWarning, match="fit was interrupted"):
         SpectralPruner(model, n_nodes=3).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:prune removed nothing")
+def test_weights_reach_a_pruner_inside_of_scikit_learns_ensembles():
+    """Calibration, AdaBoost, RANSAC and MultiOutput look for `sample_weight` in fit."""
+    rows, y = data(SpectralMLPClassifier)
+    y = (y == 1).astype(int)
+    weight = np.where(rows[:, 0] > 5.8, 5.0, 0.1)
+    network = SpectralMLPClassifier(**QUICK)
+    pruner = SpectralPruner(network, merge=False, threshold=0.0)
+    assert has_fit_parameter(pruner, "sample_weight")
+    pair = [
+        CalibratedClassifierCV(estimator, cv=3).fit(rows, y, sample_weight=weight)
+        for estimator in (pruner, network)
+    ]
+    # Nothing is cut: the pruner is its network, weights included.
+    np.testing.assert_allclose(*(m.predict_proba(rows) for m in pair), rtol=1e-6)
+    plain = CalibratedClassifierCV(pruner, cv=3).fit(rows, y)
+    assert np.abs(plain.predict_proba(rows) - pair[0].predict_proba(rows)).max() > 1e-2
+    AdaBoostClassifier(pruner, n_estimators=2).fit(rows, y)
+    Y = np.stack([rows[:, 0], rows[:, 1]], 1)
+    regressor = SpectralPruner(
+        SpectralMLPRegressor(**QUICK), merge=False, threshold=0.0
+    )
+    several = MultiOutputRegressor(regressor).fit(rows, Y, sample_weight=weight)
+    alone = clone(regressor).fit(rows, Y[:, 1], sample_weight=weight)
+    np.testing.assert_array_equal(several.predict(rows)[:, 1], alone.predict(rows))
+    assert alone.score(rows, Y[:, 1], sample_weight=weight) == pytest.approx(
+        r2_score(Y[:, 1], alone.predict(rows), sample_weight=weight)
+    )
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        {"refit": "False"},
+        {"refit": 0},
+        {"merge": "no"},
+        {"max_loss": True},
+        {"max_loss": float("nan")},
+        {"threshold": True},
+        {"threshold": float("nan")},
+        {"n_nodes": np.bool_(True)},
+        {"n_nodes": float("nan")},
+        {"rule": None},
+        {"cv": 1, "max_loss": 0.1},
+        {"scoring": 3},
+        {"relevance": 1},
+    ],
+    ids=str,
+)
+def test_a_wrong_parameter_is_scikit_learns_error(parameter):
+    name = next(iter(parameter))
+    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), **parameter)
+    with pytest.raises(InvalidParameterError, match=f"`{name}` must"):
+        pruner.fit(X, Y)

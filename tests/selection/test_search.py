@@ -29,7 +29,8 @@ from skspectral import (
     SpectralPruner,
 )
 from skspectral._selection import candidates, search
-from skspectral._selection.candidates import rows_of, train_chunk
+from skspectral._selection.candidates import train_chunk
+from skspectral._selection.fold_rows import rows_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
 QUICK = {"hidden_layer_sizes": 6, "max_iter": 8, "random_state": 0}
