@@ -140,7 +140,7 @@ def _strengths(step: ForwardBackward, member: int) -> list[float]:
 
     It is 2 sqrt(alpha_phi alpha_lambda), see docs/theory/penalty.md.
     """
-    rules, n_runs = step.parameters.rules, step.parameters.n_runs
+    rules = step.parameters.rules
     strengths = []
     for layer, after in itertools.pairwise(rules):
         # The eigenvalue of the node itself, or that of its sending end, is its gate.

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import itertools
+import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -123,6 +125,11 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             vars(self).update(before)
             raise
 
+    def _validate_params(self) -> None:
+        # scikit-learn's name for it: its decorator of fit, which a subclass may use,
+        # calls this. `_parameter_constraints` would be a second table of the rules.
+        check_parameters(self)
+
     def _continues(self) -> bool:
         return self.warm_start and self.__sklearn_is_fitted__()
 
@@ -183,11 +190,13 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         batch_size = self._batch_size(n_rows)
         n_epochs = auto_max_iter(n_rows, batch_size)
         if self.max_iter != "auto":
-            n_epochs = int(self.max_iter)
-        patience = auto_patience(n_epochs)
+            # Larger integers do not divide into a float, and this many never end.
+            n_epochs = min(int(self.max_iter), sys.maxsize)
+        patience: float = auto_patience(n_epochs)
         stops = self.early_stopping or self.learning_rate == "constant"
-        if self.n_iter_no_change == np.inf:
-            stops = False
+        if self.n_iter_no_change == math.inf:
+            # Not None: nothing stops the fit, but it still ends with its best weights.
+            patience = math.inf
         elif self.n_iter_no_change != "auto":
             patience = int(self.n_iter_no_change)
         # Nodes of a fitted network have learned.

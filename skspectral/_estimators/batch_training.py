@@ -168,7 +168,6 @@ def _train_batch(
     wide = _widened(plans[0])
     network = _batch_of([plan.start.resized(wide) for plan in plans], plans[0].dtype)
     network = network.to(plans[0].device)
-    rates = [plan.learning_rate for plan in plans]
     runs = RunTable(
         torch.tensor(
             [plan.learning_rate for plan in plans], dtype=torch.float64, device="cpu"
