@@ -161,7 +161,9 @@ def regularization_path(
             "goes on from one alpha to the next."
         )
     scorer, name = scorer_and_name(estimator, scoring)
-    start = clone(estimator).set_params(warm_start=bool(warm_start))
+    # Attributes, not `set_params`: the constructor of a subclass may not have them.
+    start = clone(estimator)
+    start.warm_start = bool(warm_start)
     alphas_in_order = grid if order == "increasing" else grid[::-1]
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
     of_score = kwargs if accepts_weight(scoring, scorer) else {}
@@ -170,7 +172,8 @@ def regularization_path(
     for model in _fitted_models(start, alphas_in_order, X, y, kwargs):
         fitted = None
         if return_estimators:
-            fitted = copy.deepcopy(model).set_params(warm_start=estimator.warm_start)
+            fitted = copy.deepcopy(model)
+            fitted.warm_start = estimator.warm_start
         rows.append(
             (
                 model.layer_relevances_,
@@ -199,14 +202,17 @@ def regularization_path(
 def _fitted_models(model, alphas, X, y, kwargs):
     """Yield the model fitted at one alpha after another."""
     if not model.warm_start:  # independent fits: one batch
-        models = [clone(model).set_params(alpha=float(alpha)) for alpha in alphas]
+        models = [clone(model) for _ in alphas]
+        for own, alpha in zip(models, alphas, strict=True):
+            own.alpha, own.warm_start = float(alpha), False
         with _quiet():
             fit_together(models, [(X, y, kwargs)] * len(models), warn=False)
         yield from models
         return
     for alpha in alphas:
         with _quiet():
-            model.set_params(alpha=float(alpha)).fit(X, y, **kwargs)
+            model.alpha = float(alpha)
+            model.fit(X, y, **kwargs)
         yield model
 
 

@@ -15,6 +15,7 @@ from skspectral import (
     SpectralPruner,
     null_importances,
     pruning_curve,
+    regularization_path,
 )
 from skspectral._estimators.auto import auto_patience
 
@@ -144,6 +145,12 @@ def test_a_subclass_with_fewer_parameters_fits_searches_and_prunes(Model):
         expected.prune(n_nodes=3, merge=False).score(X, Y)
     )
     assert SpectralPruner(Model(), n_nodes=3).fit(X, Y).transform(X).shape == (442, 3)
+    for warm_start in (True, False):
+        path, plain_path = (
+            regularization_path(m, X, Y, alphas=[1e-3, 1e-2], warm_start=warm_start)
+            for m in (Model(), plain)
+        )
+        assert path.losses.tolist() == plain_path.losses.tolist()
     grid = {"alpha": [1e-3, 1e-2]} if Model is Small else {}
     search = SpectralGridSearchCV(Model(), grid, cv=2).fit(X, Y)
     assert search.best_estimator_.predict(X).shape == (442,)
