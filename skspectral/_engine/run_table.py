@@ -61,7 +61,7 @@ class Schedule:
         Whether `patience` watches the validation rows, where there are any. If not,
         their losses are only noted.
     shrink : bool
-        Whether nodes leave the running network that no longer matter to it: see
+        Whether nodes that no longer matter are removed during training: see
         :mod:`skspectral._engine.dead_nodes`.
     """
 

@@ -49,7 +49,7 @@ def fit_together(estimators, arguments, *, warn=True):
     Parameters
     ----------
     estimators : sequence of unfitted estimators
-        Of one class. A subclass with a fit of its own is fitted by it, one by one.
+        Of one class. A subclass that overrides `fit` is fitted by it, one by one.
     arguments : sequence of (X, y, parameters of fit)
     warn : bool, default=True
         Whether each may warn as in its fit.

@@ -1,4 +1,4 @@
-"""From epoch to epoch: the rate, who stops, what is restored."""
+"""From epoch to epoch: the rate, which runs stop, which parameters are restored."""
 
 import dataclasses
 import math
@@ -212,7 +212,7 @@ def stopped_after(epoch, runs, k):
         network,
         make_task(),
         runs,
-        on_epoch=lambda told: [k] if told.number == epoch else [],
+        on_epoch=lambda report: [k] if report.number == epoch else [],
     )
     return snapshot(network)
 
@@ -225,13 +225,13 @@ def test_when_patience_is_over_the_best_parameters_are_back(decay, rates):
     network = make_network(len(rates))
     back, ends = {}, {}
 
-    def look(told):
-        told.write_back()
-        for k in told.runs:
-            history = told.histories[k]
+    def look(report):
+        report.write_back()
+        for k in report.runs:
+            history = report.histories[k]
             if history.best_epoch is not None and k not in back:
                 back[k] = snapshot(network)
-                ends[k] = told.number
+                ends[k] = report.number
 
     validation = make_task(watched_rows(runs))
     histories = train(network, make_task(), runs, validation=validation, on_epoch=look)
@@ -317,9 +317,9 @@ def test_an_interrupt_as_the_rate_begins_to_fall_leaves_the_best():
     validation = make_task(watched_rows(runs))
     ends = []
 
-    def look(told):
-        if told.histories[0].best_epoch is not None:
-            ends.append(told.number)
+    def look(report):
+        if report.histories[0].best_epoch is not None:
+            ends.append(report.number)
 
     task = make_task()
     train(make_network(), task, runs, validation=validation, on_epoch=look)
