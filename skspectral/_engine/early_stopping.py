@@ -39,6 +39,8 @@ class EarlyStopping:
         Lowest loss so far.
     best_epoch : int or None
         Its epoch, from 0.
+    last : float
+        Present loss.
     since : int
         Epochs without an improvement by `tol`.
     anneal : (int, int) or None
@@ -48,6 +50,7 @@ class EarlyStopping:
     def __init__(self) -> None:
         self.best = math.inf
         self.best_epoch: int | None = None
+        self.last = math.inf
         self.since = 0
         self.anneal: tuple[int, int] | None = None
 
@@ -62,6 +65,7 @@ class EarlyStopping:
             return Verdict(ended="patience" if over else None)
         if schedule.patience is None:
             return Verdict()
+        self.last = loss
         improved_by_tol = loss < self.best - schedule.tol
         self.since = 0 if improved_by_tol else self.since + 1
         if loss < self.best:
@@ -77,3 +81,24 @@ class EarlyStopping:
         assert self.best_epoch is not None  # the losses seen so far were finite
         self.anneal = (epoch + 1, min(self.best_epoch + 1, epochs_left))
         return Verdict(improved, True)
+
+    def goes_back(self, why: str, schedule: Schedule) -> bool:
+        """Whether a run that ends now is to be set back to its best parameters.
+
+        At a constant rate it always is. At a falling one its last parameters are the
+        ones in which the noise has settled, so it is set back only if it reached its
+        last epoch with a loss above the best one by more than `tol`. A run that was
+        annealed has been set back already.
+
+        Parameters
+        ----------
+        why : str
+            See :class:`skspectral._engine.history.History`, `ended`.
+        schedule : Schedule
+        """
+        if self.best_epoch is None:
+            return False
+        if schedule.decay == "constant":
+            return True
+        reached_end = why == "max_iter" and self.anneal is None
+        return reached_end and self.last > self.best + schedule.tol

@@ -1,4 +1,4 @@
-"""What a training run leaves behind, and what is reported after each epoch."""
+"""The history of a training run, and the report after each epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

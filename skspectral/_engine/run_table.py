@@ -47,11 +47,13 @@ class Schedule:
         Permute the rows of each run before each epoch.
     tol : float
         Smallest improvement that counts, for `patience`.
-    patience : int or None
+    patience : int, inf or None
         Stop a run whose watched loss has not improved by `tol` for that many epochs.
-        None never stops. With validation rows to `watch` the best parameters are
-        restored, and, if the schedule decays, the rate falls from where it was to zero
-        before the run ends.
+        With validation rows to `watch` the best parameters are restored, and, if the
+        schedule decays, the rate falls from its present value to zero before the run
+        ends. A run that reaches `n_epochs` is restored as well, unless its rate fell
+        and its last loss is within `tol` of the best. ``inf`` never stops a run; None
+        does not watch it either.
     warmup : int
         Epochs, from the first, without penalty. In these no node is removed, the
         patience counter is not advanced, and only validation losses can be the best.
@@ -59,7 +61,7 @@ class Schedule:
         Whether `patience` watches the validation rows, where there are any. If not,
         their losses are only noted.
     shrink : bool
-        Whether nodes leave the running network that no longer matter to it: see
+        Whether nodes that no longer matter are removed during training: see
         :mod:`skspectral._engine.dead_nodes`.
     """
 
@@ -68,7 +70,7 @@ class Schedule:
     decay: str = "linear"
     shuffle: bool = True
     tol: float = 1e-4
-    patience: int | None = None
+    patience: float | None = None
     warmup: int = 0
     watch: bool = True
     shrink: bool = True

@@ -285,12 +285,9 @@ class TrainingLoop:
         k = batch.members[m]
         history = self.histories[k]
         history.ended = why
-        # At a constant rate nothing is annealed: the result is the best parameters. At
-        # a falling rate it is those at the end of the fall.
-        if self.restores and self.schedule.decay == "constant":
+        if self.restores and self.stopping[k].goes_back(why, self.schedule):
             history.best_epoch = self.stopping[k].best_epoch
-            if history.best_epoch is not None:
-                batch.parameters.trained[m] = batch.best[m]
+            batch.parameters.trained[m] = batch.best[m]
         if len(self.table) == 1:
             history.optimizer_state = batch.optimizer.state_dict()
 

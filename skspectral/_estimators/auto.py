@@ -3,6 +3,7 @@
 import math
 
 import torch
+from sklearn.utils._param_validation import InvalidParameterError
 
 __all__ = [
     "auto_alpha",
@@ -69,7 +70,7 @@ def choose_device(device: str, *, work: float) -> torch.device:
         if torch.empty(0, device=chosen).is_meta:
             raise RuntimeError("its tensors hold no numbers")
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(
+        raise InvalidParameterError(
             f"`device` must name a device torch can use here; got device={device!r}, "
             f"of which torch says: {_first_words(error)}. Use 'auto' or 'cpu'."
         ) from error

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import itertools
+import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -103,25 +105,30 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             validation = (X_val, y_val, sample_weight_val)
             tables = self._read(X, y, sample_weight, *validation, reset=reset)
             plan = self._plan(*tables)
-            tell_end = self._start_callbacks(plan, X, y, sample_weight)
+            end_callbacks = self._start_callbacks(plan, X, y, sample_weight)
             ((state, history),) = train_together([plan])
             self._finish(plan, state, history)
             vars(self).pop("_partial", None)  # of another training
-            tell_end()
+            end_callbacks()
         return self
 
     @contextlib.contextmanager
     def _all_or_nothing(self):
-        """An error leaves the estimator as it was before."""
+        """Set the estimator back to what it was, if an error is raised inside."""
         before = vars(self).copy()
         try:
             yield
         except BaseException:
-            # What callbacks keep here they clear themselves.
+            # Callbacks clear their own attributes.
             before |= {k: v for k, v in vars(self).items() if k.startswith(BOOKKEEPING)}
             vars(self).clear()
             vars(self).update(before)
             raise
+
+    def _validate_params(self) -> None:
+        # scikit-learn's name for it: its decorator of fit, which a subclass may use,
+        # calls this. `_parameter_constraints` would be a second table of the rules.
+        check_parameters(self)
 
     def _continues(self) -> bool:
         return self.warm_start and self.__sklearn_is_fitted__()
@@ -183,14 +190,16 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         batch_size = self._batch_size(n_rows)
         n_epochs = auto_max_iter(n_rows, batch_size)
         if self.max_iter != "auto":
-            n_epochs = int(self.max_iter)
-        patience = auto_patience(n_epochs)
+            # Larger integers do not divide into a float, and this many never end.
+            n_epochs = min(int(self.max_iter), sys.maxsize)
+        patience: float = auto_patience(n_epochs)
         stops = self.early_stopping or self.learning_rate == "constant"
-        if self.n_iter_no_change == np.inf:
-            stops = False
+        if self.n_iter_no_change == math.inf:
+            # Not None: nothing stops the fit, but it still ends with its best weights.
+            patience = math.inf
         elif self.n_iter_no_change != "auto":
             patience = int(self.n_iter_no_change)
-        # Nodes of a fitted network have learned.
+        # The nodes of a fitted network have learned already.
         warmup = 0 if self._continues() else int(self.n_iter_warmup)
         return Schedule(
             n_epochs=n_epochs,
@@ -253,7 +262,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         return plan
 
     def _start_callbacks(self, plan: FitPlan, X, y, sample_weight):
-        """Begin a task for callbacks, if there are any; returns what ends it."""
+        """Start the callbacks of a fit, if it has any; return what ends them."""
         context = self._init_callback_context(max_subtasks=plan.schedule.n_epochs)
         if not getattr(self, "_skl_callbacks", None):
             return lambda: None
@@ -330,7 +339,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _carry_over(
         self, x: ColumnStatistics, y: ColumnStatistics, *, merge: bool = False
     ):
-        """The fitted network under the statistics of new rows."""
+        """Return the fitted network, expressed in the statistics of new rows."""
         x_old, y_old = self._x_columns, self._y_columns
         if merge:
             x, y = x_old.merge(x), y_old.merge(y)

@@ -50,7 +50,7 @@ def fit_together(estimators, arguments, *, warn=True):
     Parameters
     ----------
     estimators : sequence of unfitted estimators
-        Of one class. A subclass with a fit of its own is fitted by it, one by one.
+        Of one class. A subclass that overrides `fit` is fitted by it, one by one.
     arguments : sequence of (X, y, parameters of fit)
         Where all of them are the same objects for several estimators, these may differ
         in alphas, rates and seeds only, and share one copy of the rows.

@@ -42,7 +42,7 @@ NARROW = 16  # nodes; products with fewer columns take twice as long, not less
 def train_together(
     plans: Sequence[FitPlan], *, at_once: int | None = None
 ) -> list[tuple[NetworkState, History]]:
-    """Train every plan, those of a kind in batches.
+    """Train every plan; plans of one kind train in batches.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def train_together(
 
 
 class _SharedData:
-    """The rows of plans of one kind, each distinct table once."""
+    """The rows of several plans of one kind; a table that plans share is there once."""
 
     def __init__(self, plans: Sequence[FitPlan]) -> None:
         # by identity: plans that share their data share its rows on the device
@@ -97,7 +97,7 @@ class _SharedData:
     def of(
         self, plans: Sequence[FitPlan]
     ) -> tuple[TrainingData, Tensor | None, TrainingData | None]:
-        """Task, weights of its rows (K, n), and what is watched."""
+        """Return the training data, the weights of its rows (K, n), the validation."""
         places = [self.place[id(plan.data)] for plan in plans]
         stack = self.training
         index = [stack.index[p] for p in places]
@@ -178,7 +178,7 @@ def _train_batch(
         plans[0].schedule,
     )
 
-    def tell(epoch: Epoch) -> list[int]:
+    def after_epoch(epoch: Epoch) -> list[int]:
         stop = []
         for k in epoch.runs:
             on_epoch = plans[k].on_epoch
@@ -193,7 +193,7 @@ def _train_batch(
                 stop.append(k)
         return stop
 
-    told = any(plan.on_epoch is not None for plan in plans)
+    has_callbacks = any(plan.on_epoch is not None for plan in plans)
     histories = train(
         network,
         task,
@@ -201,7 +201,7 @@ def _train_batch(
         validation=validation,
         optimizer_state=plans[0].optimizer_state,
         generators=[plan.generator for plan in plans],
-        on_epoch=tell if told else None,
+        on_epoch=after_epoch if has_callbacks else None,
         after_step=plans[0].after_step,
     )
     return [
@@ -211,10 +211,11 @@ def _train_batch(
 
 
 def _widened(plan: FitPlan) -> tuple[int, ...]:
-    """Sizes to train with: narrow hidden layers get dead nodes up to a full register.
+    """Return the sizes to train with: narrow hidden layers are padded with dead nodes.
 
-    A node whose weights are all zero gets no gradient, where its activation of 0 is 0.
-    On every device, since partial_fit keeps Adam's state from one to the next.
+    Products with a full register of columns take half the time. A node whose weights
+    are all zero gets no gradient if its activation of 0 is 0; with other activations
+    nothing is padded. The same on every device, since partial_fit keeps Adam's state.
     """
     first, *hidden, last = plan.start.sizes
     if ACTIVATIONS[plan.start.activation].keeps_zero:
@@ -223,7 +224,7 @@ def _widened(plan: FitPlan) -> tuple[int, ...]:
 
 
 def _batch_of(starts: Sequence[NetworkState], dtype: torch.dtype) -> SpectralMLP:
-    """Networks of equal shape as one batch."""
+    """Return networks of equal shape as one batch."""
     network = starts[0].to_network(batch=True, dtype=dtype)
     if len(starts) == 1:
         return network
@@ -236,7 +237,7 @@ def _batch_of(starts: Sequence[NetworkState], dtype: torch.dtype) -> SpectralMLP
 
 
 def _merge_rules(rules: Sequence[tuple[LayerRule, ...]]) -> tuple[LayerRule, ...]:
-    """Rules of K runs as one: an alpha per run."""
+    """Return the rules of K runs as one, with an alpha per run."""
 
     def column(layer: tuple[LayerRule, ...], name: str) -> list[float]:
         return [float(getattr(rule, name)) for rule in layer]

@@ -1,6 +1,6 @@
-"""What a fit tells while it runs: scikit-learn's callbacks, and lines of ``verbose``.
+"""Callbacks of a fit: those of scikit-learn, and the lines that ``verbose`` prints.
 
-scikit-learn 1.9 has callbacks; before that the names here are there and do nothing.
+scikit-learn has callbacks from 1.9 on. With older versions the names here do nothing.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from skspectral._estimators.fit_plan import FitEpoch
 
 
 class _NoContext:
-    """A callback context that calls nobody."""
+    """A context without callbacks."""
 
     def subcontext(self, *_: Any, **__: Any) -> "_NoContext":
         return self
@@ -51,20 +51,23 @@ __all__ = [
     "with_callbacks",
 ]
 
-# What callbacks keep on an estimator; not part of what a fit computes.
+# Attributes that callbacks keep on an estimator; no results of a fit.
 BOOKKEEPING = ("_skl_callbacks", "_callback_fit_ctx", "_parent_callback_ctx")
 
-# The end of a fit that was not made by calling fit.
+# Ends the callbacks of an estimator whose `fit` was not called.
 end_callbacks = with_callbacks(lambda estimator: None)
 
 OnEpoch = Callable[[FitEpoch], bool]
 
 
 def epoch_printer(n_epochs: int, verbose: bool | int, name: str = "") -> OnEpoch:
-    """Print the loss about ten times in a fit; after every epoch where verbose >= 2."""
+    """Return a callback that prints the loss about ten times in a fit.
+
+    With verbose >= 2 it prints after every epoch. `name` comes before each line.
+    """
     every = 1 if verbose > 1 else max(1, n_epochs // 10)
 
-    def tell(epoch: FitEpoch) -> bool:
+    def print_epoch(epoch: FitEpoch) -> bool:
         number = epoch.number + 1
         if number % every == 0 or number == n_epochs:
             line = f"{name}epoch {number:>{len(str(n_epochs))}}/{n_epochs}"
@@ -74,11 +77,11 @@ def epoch_printer(n_epochs: int, verbose: bool | int, name: str = "") -> OnEpoch
             print(line, flush=True)  # noqa: T201
         return False
 
-    return tell
+    return print_epoch
 
 
 def epoch_callbacks(context: Any, estimator: Any, results: Callable, **data: Any):
-    """Tell callbacks of each epoch, as a subtask of `context`.
+    """Return a callback that runs those of scikit-learn, as a subtask of `context`.
 
     Parameters
     ----------
@@ -93,10 +96,10 @@ def epoch_callbacks(context: Any, estimator: Any, results: Callable, **data: Any
     Returns
     -------
     callable
-        To be called after each epoch; True where a callback asks to stop.
+        Called after each epoch; returns True where a callback asks to stop.
     """
 
-    def tell(epoch: FitEpoch) -> bool:
+    def run_callbacks(epoch: FitEpoch) -> bool:
         task = context.subcontext("epoch")
         task.call_on_fit_task_begin(estimator=estimator, **data)
         return task.call_on_fit_task_end(
@@ -105,4 +108,4 @@ def epoch_callbacks(context: Any, estimator: Any, results: Callable, **data: Any
             **data,
         )
 
-    return tell
+    return run_callbacks

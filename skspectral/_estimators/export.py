@@ -44,6 +44,9 @@ def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
     mlp.out_activation_ = "identity"
     mlp.n_iter_, mlp.loss_ = estimator.n_iter_, estimator.loss_
     mlp.loss_curve_ = list(estimator.loss_curve_)
+    mlp.best_loss_ = estimator.best_loss_
+    # Scores on validation rows, which scikit-learn's early stopping watches.
+    mlp.validation_scores_ = mlp.best_validation_score_ = None
     mlp.n_features_in_ = estimator.n_features_in_
     if hasattr(estimator, "feature_names_in_"):
         mlp.feature_names_in_ = estimator.feature_names_in_

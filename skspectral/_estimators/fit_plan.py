@@ -1,7 +1,7 @@
-"""From plans to trained networks: fits that may share a batch train together.
+"""The plan of a fit: all that training needs, decided before anything is trained.
 
-A plan is one fit, decided but not yet trained. Plans that differ only in what a row of
-the table of runs can hold (rows, alphas, rate, seed) become one batch of networks.
+Plans that differ only in rows, alphas, learning rate and seed can train as one batch of
+networks: these are the columns of :class:`skspectral._engine.RunTable`.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ CACHE_BYTES = 6 * 2**20  # second level and a share of the third; measured: 4 to
 
 @dataclass(frozen=True, eq=False)
 class FitData:
-    """What a fit learns from: checked rows and their statistics.
+    """The data of a fit: checked rows and their statistics.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class FitData:
 
 @dataclass(frozen=True)
 class FitEpoch:
-    """What one fit is told after each of its epochs.
+    """The state of one fit after an epoch, as its callback receives it.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class FitEpoch:
         From 0.
     history : History
     state : callable
-        ``state()`` is the present network, as arrays.
+        ``state()`` returns the present network, as arrays.
     """
 
     number: int
@@ -67,7 +67,7 @@ class FitPlan:
     Attributes
     ----------
     data : FitData
-        Shared between fits where it is the same object.
+        Fits that have the same object share its rows on the device.
     start : NetworkState
     rules : tuple of LayerRule
     schedule : Schedule
@@ -82,9 +82,9 @@ class FitPlan:
     optimizer_state : dict or None
         State to go on from.
     on_epoch : callable or None
-        Told of each epoch; True ends this fit, and no other.
+        Called after each epoch; if it returns True this fit ends, and no other.
     after_step : callable or None
-        See :func:`skspectral._engine.train.train`; of all plans of a batch.
+        See :func:`skspectral._engine.train`; the same for all plans of a batch.
     """
 
     data: FitData
@@ -108,7 +108,7 @@ class FitPlan:
         return runs_at_once(self.start.sizes, batch_size, self.dtype, self.device)
 
     def kind(self) -> Hashable:
-        """Plans of one kind can train together."""
+        """Return a key: plans of equal keys can train together."""
         table, watched = self.data.table, self.data.watched
         return (
             self.start.sizes,

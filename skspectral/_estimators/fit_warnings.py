@@ -11,7 +11,7 @@ __all__ = ["warn_of_fit"]
 def warn_of_fit(estimator, history: History, n_epochs: int):
     """Warn of what a user should know about the fit."""
     if history.ended == "callback":
-        return  # the user who stopped it knows
+        return  # the user has stopped it
     if history.ended == "interrupted":
         warn_user(
             f"fit was interrupted; the network is that of epoch {estimator.n_iter_} of "
@@ -19,10 +19,7 @@ def warn_of_fit(estimator, history: History, n_epochs: int):
             ConvergenceWarning,
         )
         return
-    never_settled = (
-        estimator.learning_rate == "constant" and not estimator.early_stopping
-    )
-    if never_settled and history.ended == "max_iter":
+    if estimator.learning_rate == "constant" and history.ended == "max_iter":
         warn_user(
             f"Maximum iterations ({n_epochs}) reached and the optimization hasn't "
             f"converged yet, by tol={estimator.tol}. Raise max_iter or tol, or let the "

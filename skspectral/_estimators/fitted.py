@@ -1,4 +1,4 @@
-"""What a fitted network tells: relevance, core, weights, outputs, smaller versions."""
+"""A fitted network: relevance, core, weights on raw columns, outputs, exports."""
 
 import numpy as np
 import torch
@@ -19,13 +19,13 @@ FAST_PATH_SIZE = 10_000  # of X: more are checked by scikit-learn, which is fast
 
 
 class FittedSpectralMLP(BaseEstimator):
-    """Fitted attributes, pruning, exports and raw outputs of both estimators.
+    """Fitted attributes, exports and raw outputs of both estimators.
 
     A fit leaves a network of read-only arrays, `_network_state`, and two sets of column
     statistics; all else is computed from them when asked for.
     """
 
-    _is_core = False  # what a prune has left: there is nothing more to cut
+    _is_core = False  # True after a prune: there is nothing more to cut
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network_state")

@@ -20,7 +20,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class NetworkState:
     """Parameters of one network, in standardised units; lists over layers.
 
-    The arrays are read-only: what is computed from them once stays true.
+    The arrays are read-only, so that values computed from them cannot go stale.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class NetworkState:
         ]
 
     def resized(self, sizes: tuple[int, ...]) -> "NetworkState":
-        """The network with dead nodes behind its own, or without those at the end."""
+        """Return the network with more dead nodes at its end, or with fewer of them."""
         if sizes == self.sizes:
             return self
 

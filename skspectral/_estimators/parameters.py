@@ -1,6 +1,7 @@
 """Checks of constructor parameters: rule, value, way out."""
 
 import math
+import sys
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -26,8 +27,21 @@ __all__ = [
 ]
 
 
+LONGEST = 150  # characters of a value in an error
+
+
 class Rule(NamedTuple):
-    """A parameter's rule: what it must be, how to tell, and what to do instead."""
+    """The rule of a parameter.
+
+    Attributes
+    ----------
+    must : str
+        What a value must be.
+    holds : callable
+        Whether a value keeps the rule.
+    way_out : str
+        What to do instead.
+    """
 
     must: str
     holds: Callable[[Any], bool]
@@ -98,15 +112,15 @@ def _is_random_state(value: Any) -> bool:
 
 def _widths(value: Any) -> bool:
     if is_integer(value):
-        return value >= 1
+        return 1 <= value <= sys.maxsize
     return (isinstance(value, (tuple, list)) or np.ndim(value) == 1) and all(
-        is_integer(width) and width >= 1 for width in value
+        is_integer(width) and 1 <= width <= sys.maxsize for width in value
     )
 
 
 RULES: dict[str, Rule] = {
     "hidden_layer_sizes": Rule(
-        "an integer >= 1 or a tuple of them",
+        "an integer >= 1, of 64 bits, or a tuple of them",
         _widths,
         "For a linear model pass ().",
     ),
@@ -152,7 +166,7 @@ RULES: dict[str, Rule] = {
         lambda v: (
             (isinstance(v, str) and v == "auto")
             or (is_integer(v) and v >= 1)
-            or (isinstance(v, float) and v == math.inf)
+            or (isinstance(v, Real) and v == math.inf)
         ),
         "It counts epochs; infinity never stops.",
     ),
@@ -226,8 +240,18 @@ def check_rules(values: dict[str, Any], rules: dict[str, Rule]) -> None:
         rule = rules[name]
         if not rule.holds(value):
             raise InvalidParameterError(
-                f"`{name}` must be {rule.must}; got {name}={value!r}. {rule.way_out}"
+                f"`{name}` must be {rule.must}; got {name}={_shown(value)}. "
+                f"{rule.way_out}"
             )
+
+
+def _shown(value: Any) -> str:
+    """Return a value as an error shows it: not longer than two lines."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no integer of more than 4,300 digits
+        return f"a value of type {type(value).__name__} that is too long to print"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def check_cut_parameters(widths: tuple[int, ...], **cut: Any) -> None:

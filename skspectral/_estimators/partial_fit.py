@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skspectral._columns import DistinctRows, Samples, effective_size, fit_statistics
 from skspectral._engine import Schedule
@@ -100,7 +101,7 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
         with self._all_or_nothing():
             check_parameters(self)
             if self.early_stopping:
-                raise ValueError(
+                raise InvalidParameterError(
                     "partial_fit makes one pass and never stops early; got "
                     "early_stopping=True. Turn it off."
                 )

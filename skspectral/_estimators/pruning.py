@@ -98,7 +98,9 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
             What a removed node still emits is folded into the next layer. The
             original is left untouched. Where `threshold` finds nothing dead it is an
             equal network, and a warning says so. `loss_`, `loss_curve_` and `n_iter_`
-            tell of the fit before the cut, unless `refit`.
+            are those of the fit before the cut, unless `refit`. Where a subclass has no
+            parameter `hidden_layer_sizes`, its attribute says the sizes of the core,
+            and a clone starts anew at the width of the subclass.
 
         Raises
         ------
@@ -214,7 +216,7 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
 
 
 def _check_rows(X, y, *, merge, refit) -> None:
-    """Raise where `merge` breaks its rule, or the rows that a cut needs are missing."""
+    """Raise where `merge` or `refit` breaks its rule, or their rows are missing."""
     check_rules({"merge": merge, "refit": refit}, {"merge": MERGE, "refit": FLAG})
     missing = [name for name, given in (("X", X), ("y", y)) if given is None]
     if refit and missing:
@@ -268,7 +270,7 @@ def _rows_to_fold_on(estimator, X, sample_weight):
 def _warn_of_cut(
     core: Core, *, removed_nothing: bool, by_number: bool, was_core: bool
 ) -> None:
-    """Warn where a cut found nothing dead, or could not tell the dead apart."""
+    """Warn where a cut found no dead node, or no gap beside the dead ones."""
     if core.vanished:
         warn_user("every relevance of a hidden layer vanished; one node of it is kept.")
     if by_number or was_core or not (removed_nothing or core.forming):

@@ -82,7 +82,8 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         where it was, in as many epochs as the best weights took: noise settles, and the
         core may form. The loss on validation rows may be a little above the best one
         then; ``learning_rate="constant"`` returns the best weights. A fit that reaches
-        `max_iter` before it stops keeps its last weights, at a falling rate.
+        `max_iter` before it stops also returns the best weights, unless the rate has
+        fallen and the last loss is within `tol` of the best.
     validation_fraction : float, default=0.1
         Share of the rows to watch, where `early_stopping` is on and no X_val is given.
     n_iter_no_change : int, inf or "auto", default="auto"
@@ -158,7 +159,7 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         Data loss on the watched rows after each epoch, where there were any.
     best_epoch_ : int or None
         Epoch, from 0, whose weights early stopping restored, if it did. At a falling
-        rate the fit went on from there.
+        rate a fit that ran out of patience went on from there.
     device_ : str
         Device the fit ran on. The fitted state is NumPy and loads anywhere.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_

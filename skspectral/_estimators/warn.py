@@ -1,5 +1,8 @@
 """Warnings that point at the line of the user."""
 
+import contextlib
+import functools
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -9,18 +12,22 @@ import sklearn
 
 __all__ = ["warn_user"]
 
-# Files whose frames are passed over: ours, the libraries that call us, and the wrappers
-# of the standard library that stand between.
-LIBRARIES = (
-    str(Path(__file__).parents[1]),
-    str(Path(sklearn.__file__).parent),
-    str(Path(joblib.__file__).parent),
+# Files whose frames are passed over: this package, the libraries that call it, and the
+# standard library's wrappers between them. With a separator at the end: a folder beside
+# the package may have a name that begins like it.
+LIBRARIES = tuple(
+    f"{folder}{os.sep}"
+    for folder in (
+        Path(__file__).parents[1],
+        Path(sklearn.__file__).parent,
+        Path(joblib.__file__).parent,
+    )
 )
-WRAPPERS = ("contextlib.py", "functools.py")
+WRAPPERS = (contextlib.__file__, functools.__file__)
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn of something as if the user's own line had.
+    """Warn at the line of the user's own file that led here.
 
     A fixed `stacklevel` would name a file of a library where a Pipeline, a search or a
     decorator stands between the user and the fit.
@@ -32,4 +39,4 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def _is_library(filename: str) -> bool:
-    return filename.startswith(LIBRARIES) or filename.endswith(WRAPPERS)
+    return filename.startswith(LIBRARIES) or filename in WRAPPERS

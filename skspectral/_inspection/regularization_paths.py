@@ -214,7 +214,7 @@ def _fitted_models(model, alphas, X, y, kwargs):
         models.append(clone(model))
         # A RandomState goes on from fit to fit; a clone would start it anew.
         models[-1].random_state = model.random_state
-        models[-1].alpha = float(alpha)
+        models[-1].alpha, models[-1].warm_start = float(alpha), False
     with _quiet():
         fit_together(models, [(X, y, kwargs)] * len(models))
     yield from models

@@ -92,7 +92,7 @@ def test_an_interrupt_while_nodes_leave_loses_nothing(monkeypatch):
     assert history.ended == "interrupted"
     assert state.sizes == plan.start.sizes
     model._finish(plan, state, history, warn=False)
-    # That of the epochs that are told, not the start and not zeros.
+    # The loss of the epochs that are reported, not the start and not zeros.
     table = plan.data.table
     error = np.mean((model.predict(table.X) - table.y[:, 0]) ** 2)
     assert error < 0.5 * np.var(table.y)
@@ -136,8 +136,8 @@ def test_a_fit_is_the_same_with_fewer_nodes(parameters):
     difference = outputs(state, plan) - outputs(other, plan)
     assert np.mean(difference**2) < 2e-3 * np.var(outputs(other, plan))
     cores = []
-    for result, told in ((state, history), (other, other_history)):
-        model._finish(plan, result, told, warn=False)
+    for result, own_history in ((state, history), (other, other_history)):
+        model._finish(plan, result, own_history, warn=False)
         cores.append(model.core_sizes_)
     assert np.abs(np.subtract(*cores)).max() <= 1
 
@@ -314,7 +314,7 @@ FAINT = 1e-24
 
 
 def faint_nodes(n_faint, *, n_alive=N_ALIVE, n_runs=1, activation="tanh", bias=True):
-    """Networks of 16 nodes, and of others so faint that nobody misses them.
+    """Networks of 16 nodes, and of others too faint to matter.
 
     What goes out of a faint node is as strong as of any other, so that its incoming
     weights feel the gradient.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 
@@ -53,7 +54,7 @@ def with_value(value):
 @pytest.mark.parametrize("kind", [SpectralMLPRegressor, SpectralMLPClassifier])
 def test_parameters_outside_their_rule(kind, parameters, message):
     model = kind(**{**QUICK, **parameters})
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InvalidParameterError, match=message):
         model.fit(X, C)
     assert set(vars(model)) == set(model.get_params())
 

@@ -325,7 +325,8 @@ def test_early_stopping_restores_the_best_epoch_and_anneals(regression):
     assert moves[-3:].max() < moves[:10].max()
 
 
-@pytest.mark.parametrize("patience", [5, 1000])  # stopped by it, or by max_iter
+@pytest.mark.filterwarnings("ignore:Maximum iterations")
+@pytest.mark.parametrize("patience", [5, 1000, np.inf])  # stopped by it, or by max_iter
 def test_a_constant_rate_ends_with_the_best_weights(regression, patience):
     X, y = regression
     model = SpectralMLPRegressor(
@@ -342,6 +343,30 @@ def test_a_constant_rate_ends_with_the_best_weights(regression, patience):
     assert model.best_epoch_ == int(np.argmin(curve))
     loss = np.mean((model.predict(X[150:]) - y[150:]) ** 2)
     assert loss == pytest.approx(min(curve), rel=1e-4)
+
+
+@pytest.mark.parametrize("tol", [1e-4, 1e9])
+def test_a_falling_rate_ends_with_the_best_weights_where_the_last_are_worse(
+    regression, tol
+):
+    X, y = regression
+    y = y + np.random.default_rng(1).normal(scale=y.std(), size=len(y))  # overfits
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=64,
+        random_state=0,
+        alpha=0,
+        early_stopping=True,
+        standardize="X",
+        n_iter_no_change=1000,
+        max_iter=200,
+        tol=tol,
+    ).fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
+    curve = model.validation_loss_curve_
+    assert model.n_iter_ == 200
+    assert curve[-1] > min(curve) + 1e-4
+    assert model.best_epoch_ == (int(np.argmin(curve)) if tol < 1 else None)
+    loss = np.mean((model.predict(X[150:]) - y[150:]) ** 2)
+    assert loss == pytest.approx(min(curve) if tol < 1 else curve[-1], rel=1e-4)
 
 
 def test_weights_of_the_watched_rows_count(regression):

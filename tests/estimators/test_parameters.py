@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sklearn
-from sklearn.base import clone
+from sklearn.base import _fit_context, clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
@@ -15,6 +15,7 @@ from skspectral import (
     SpectralPruner,
     null_importances,
     pruning_curve,
+    regularization_path,
 )
 from skspectral._estimators.auto import auto_patience
 
@@ -32,6 +33,8 @@ WRONG = {
     "alpha": [10**400, np.float64("inf"), True],
     "n_iter_no_change": [-np.inf, np.nan, 0],
     "max_iter": ["many", 0],
+    "hidden_layer_sizes": [10**400, (3, 10**400)],
+    "device": ["tpu", "cuda:99", "meta"],
 }
 
 
@@ -44,9 +47,26 @@ WRONG = {
     ],
 )
 def test_a_wrong_parameter_is_scikit_learns_error(name, value):
-    message = f"`{name}` must be .*; got {name}="
+    message = f"`{name}` must .*; got {name}="
     with pytest.raises(InvalidParameterError, match=message):
         SpectralMLPRegressor(**{**QUICK, name: value}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "value", [10**5000, "a" * 10_000, list(range(10_000))], ids=["int", "str", "list"]
+)
+def test_a_long_value_is_not_printed_in_full(value):
+    model = SpectralMLPRegressor(**{**QUICK, "alpha": value})
+    with pytest.raises(InvalidParameterError, match="`alpha` must be") as error:
+        model.fit(X, Y)
+    assert len(str(error.value)) < 300
+    assert str(error.value).endswith(". Pass 0 for no penalty.")
+
+
+def test_more_epochs_than_a_float_can_count():
+    stops = {"learning_rate": "constant", "tol": 1e9, "n_iter_no_change": 2}
+    options = {**QUICK, **stops, "max_iter": 10**400}
+    assert SpectralMLPRegressor(**options).fit(X, Y).n_iter_ == 3
 
 
 def test_a_penalty_too_large_for_float32_is_reported():
@@ -72,6 +92,26 @@ def test_validation_of_parameters_can_be_skipped():
         model.fit(X, Y)
     with sklearn.config_context(skip_parameter_validation=True):
         model.fit(X, Y)
+
+
+class WithScikitLearnsDecorator(SpectralMLPRegressor):
+    """A fit of its own, written as scikit-learn's are."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        return super().fit(X, y)
+
+
+def test_scikit_learns_decorator_of_fit_checks_by_our_rules():
+    plain = SpectralMLPRegressor(**QUICK).fit(X, Y)
+    decorated = WithScikitLearnsDecorator(**QUICK).fit(X, Y)
+    np.testing.assert_array_equal(decorated.predict(X), plain.predict(X))
+    wrong = WithScikitLearnsDecorator(**QUICK, alpha=-1)
+    with pytest.raises(InvalidParameterError, match="`alpha` must be .* Pass 0"):
+        wrong.fit(X, Y)
+    skipped = WithScikitLearnsDecorator(**QUICK, tol=-1.0)
+    with sklearn.config_context(skip_parameter_validation=True):
+        skipped.fit(X, Y)
 
 
 class Small(SpectralMLPRegressor):
@@ -105,6 +145,12 @@ def test_a_subclass_with_fewer_parameters_fits_searches_and_prunes(Model):
         expected.prune(n_nodes=3, merge=False).score(X, Y)
     )
     assert SpectralPruner(Model(), n_nodes=3).fit(X, Y).transform(X).shape == (442, 3)
+    for warm_start in (True, False):
+        path, plain_path = (
+            regularization_path(m, X, Y, alphas=[1e-3, 1e-2], warm_start=warm_start)
+            for m in (Model(), plain)
+        )
+        assert path.losses.tolist() == plain_path.losses.tolist()
     grid = {"alpha": [1e-3, 1e-2]} if Model is Small else {}
     search = SpectralGridSearchCV(Model(), grid, cv=2).fit(X, Y)
     assert search.best_estimator_.predict(X).shape == (442,)
@@ -121,6 +167,9 @@ def test_infinite_patience_never_stops():
     theirs = MLPRegressor(max_iter=30, n_iter_no_change=np.inf, tol=1e9, solver="adam")
     with pytest.warns(ConvergenceWarning):
         assert theirs.fit(X, Y).n_iter_ == 30
+    of_numpy = {**options, "max_iter": 20, "n_iter_no_change": np.float32(np.inf)}
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
+        assert SpectralMLPRegressor(**of_numpy).fit(X, Y).n_iter_ == 20
 
 
 def test_the_best_losses_are_those_of_the_curves():
@@ -138,14 +187,31 @@ def test_the_best_losses_are_those_of_the_curves():
     assert chunks.best_loss_ == min(chunks.loss_curve_)
 
 
-def test_a_constant_rate_that_does_not_meet_tol_warns_as_scikit_learn_does():
-    message = "Maximum iterations .5. reached and the optimization hasn't converged"
-    options = {**QUICK, "learning_rate": "constant"}
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_scikit_learns_mlp_has_the_attributes_it_has_after_its_own_fit(early_stopping):
+    options = {"max_iter": 60, "early_stopping": early_stopping, "random_state": 0}
+    model = SpectralMLPRegressor(hidden_layer_sizes=6, **options).fit(X, Y)
+    ours = model.to_sklearn()
+    theirs = MLPRegressor(hidden_layer_sizes=6, solver="sgd", tol=1e9, **options)
+    theirs.fit(X, Y)
+    assert (ours.best_loss_ is None) == (theirs.best_loss_ is None)
+    assert ours.best_loss_ == model.best_loss_
+    optimizers = {"t_"}  # the steps of an optimiser, which ours has no use for
+    private = {name for name in vars(theirs) if name.startswith("_")}
+    assert set(vars(theirs)) - private - optimizers <= set(vars(ours))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_constant_rate_that_does_not_meet_tol_warns_as_scikit_learn_does(
+    early_stopping,
+):
+    message = r"Maximum iterations \(5\) reached and the optimization hasn't converged"
+    options = {**QUICK, "early_stopping": early_stopping, "n_iter_no_change": 10}
     with pytest.warns(ConvergenceWarning, match=message):
-        SpectralMLPRegressor(**options).fit(X, Y)
-    alone = MLPRegressor(max_iter=5, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="Maximum iterations .5. reached"):
-        alone.fit(X, Y)
+        SpectralMLPRegressor(**options, learning_rate="constant").fit(X, Y)
+    with pytest.warns(ConvergenceWarning, match=message):
+        MLPRegressor(**options).fit(X, Y)
+    SpectralMLPRegressor(**options).fit(X, Y)  # the rate has fallen to zero
 
 
 def test_early_stopping_can_stop_a_fit_of_few_epochs():
