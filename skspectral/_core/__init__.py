@@ -7,7 +7,7 @@ from skspectral._core.cuts import (
     Core,
     check_cut,
     find_core,
-    gap_core,
+    named_core,
 )
 from skspectral._core.relevance import hidden_relevance, input_relevance
 
@@ -18,7 +18,7 @@ __all__ = [
     "Core",
     "check_cut",
     "find_core",
-    "gap_core",
     "hidden_relevance",
     "input_relevance",
+    "named_core",
 ]

@@ -27,7 +27,7 @@ __all__ = [
     "cut_to_number",
     "cut_widest_gap",
     "find_core",
-    "gap_core",
+    "named_core",
 ]
 
 # NOTE[DIFF] The paper cuts at 0.05 of the largest relevance. That cuts nodes which the
@@ -169,7 +169,7 @@ def _fits(n, width: int) -> bool:
     return isinstance(n, Real) and 0 < float(n) <= 1
 
 
-def gap_core(
+def named_core(
     network: SpectralMLP, *, relevance="R", is_core=False, rule: str = "gap"
 ) -> Core:
     """Return the core by a named rule.
@@ -217,7 +217,7 @@ def find_core(
     if any(layer.gate == "both" for layer in network.layers):
         raise ValueError(NO_CORE)
     if n_nodes is None and isinstance(threshold, str):
-        return gap_core(network, relevance=relevance, is_core=is_core, rule=threshold)
+        return named_core(network, relevance=relevance, is_core=is_core, rule=threshold)
     values = RELEVANCES[relevance](network)
     if n_nodes is not None:
         return cut_to_number(values, number_of_nodes(n_nodes, widths))

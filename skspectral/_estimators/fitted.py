@@ -7,7 +7,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skspectral._columns import row_blocks
-from skspectral._core import NO_CORE, Core, gap_core, hidden_relevance, input_relevance
+from skspectral._core import (
+    NO_CORE,
+    Core,
+    hidden_relevance,
+    input_relevance,
+    named_core,
+)
 from skspectral._engine import layer_rules
 from skspectral._estimators.export import as_torch_module
 from skspectral._estimators.network_state import NetworkState
@@ -47,7 +53,7 @@ class FittedSpectralMLP(BaseEstimator):
         state = self._state()
         if "both" in state.gates:
             raise AttributeError(NO_CORE)
-        return gap_core(state.to_network(), is_core=self._is_core)
+        return named_core(state.to_network(), is_core=self._is_core)
 
     def _rules(self, n_layers: int, alpha: float | None = None):
         return layer_rules(

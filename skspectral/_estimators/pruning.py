@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skspectral._core import Core, find_core, gap_core
+from skspectral._core import Core, find_core, named_core
 from skspectral._engine import Schedule
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.fit_plan import FitData
@@ -171,7 +171,7 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
         # A network that was cut to its core has no dead nodes to find a gap by. One
         # that was cut by number or threshold may still have some.
         by_gap = n_nodes is None and isinstance(threshold, str)
-        whole = core if by_gap else gap_core(network, is_core=self._is_core)
+        whole = core if by_gap else named_core(network, is_core=self._is_core)
         pairs = zip(core.masks, whole.masks, strict=True)
         keeps_dead_nodes = any(bool((kept & ~alive).any()) for kept, alive in pairs)
 

@@ -20,7 +20,6 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skspectral._columns import refuse_missing_targets
@@ -31,9 +30,9 @@ from skspectral._estimators import (
 )
 from skspectral._selection.max_loss import choose_cut, split_rows
 from skspectral._selection.pruner_parameters import check_pruner
-from skspectral._selection.report import ReportMixin, report_row
+from skspectral._selection.report import ReportMixin, report_row, scores_on_folds
 from skspectral._selection.scoring import named_scorer
-from skspectral._selection.small_network import SmallNetworkMixin, estimator_has
+from skspectral._selection.small_network import SmallNetworkMixin
 
 __all__ = ["SpectralPruner"]
 
@@ -238,17 +237,7 @@ class SpectralPruner(
             folds = split_rows(cv, X, y, routed.splitter.split, rule=self.rule)
         root = self._init_callback_context(max_subtasks=int(not frozen))
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        large = inner
-        if not frozen:
-            large = clone(inner)
-            task = root.subcontext(task_name="fit-estimator")
-            with task.propagate_callback_context(large):
-                task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                # An interrupt ends this fit alone, or the fits of the folds as well.
-                alone = self.max_loss is None
-                with contextlib.nullcontext() if alone else interrupt_ends_all():
-                    large.fit(X, y, **routed.estimator.fit)
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        large = inner if frozen else self._fit_whole(inner, X, y, routed, root)
         if self.max_loss is not None:
             results = choose_cut(
                 large,
@@ -273,9 +262,7 @@ class SpectralPruner(
             refit=self.refit,
         )
         if results is not None:
-            chosen = results["n_nodes"].index(results["chosen"])
-            scores = results["mean_score"][[-1, chosen]].tolist()
-            rows = f"test rows of {len(folds)} folds"
+            scores, rows = scores_on_folds(results)
         elif y is not None:
             scores = [
                 float(scorer.score(e, X, y, **routed.scorer.score))
@@ -295,6 +282,19 @@ class SpectralPruner(
             self.cut_results_ = results
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    def _fit_whole(self, inner, X, y, routed, root):
+        """Fit a clone of the network on all rows, as a subtask for callbacks."""
+        large = clone(inner)
+        task = root.subcontext(task_name="fit-estimator")
+        with task.propagate_callback_context(large):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            # An interrupt ends this fit alone, or the fits of the folds as well.
+            alone = self.max_loss is None
+            with contextlib.nullcontext() if alone else interrupt_ends_all():
+                large.fit(X, y, **routed.estimator.fit)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return large
 
     def _is_frozen(self) -> bool:
         return isinstance(self.estimator, FrozenEstimator)
@@ -369,29 +369,6 @@ class SpectralPruner(
         _check_feature_names_in(self, input_features, generate_names=False)
         prefix = type(self).__name__.lower()
         return np.array([f"{prefix}{j}" for j in self.kept_nodes_[-1]], dtype=object)
-
-    @available_if(estimator_has("score"))
-    def score(self, X, y, sample_weight=None, **params):
-        """Score of the small network: R^2 or accuracy.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
-        **params : dict
-            For the estimator's score.
-
-        Returns
-        -------
-        float
-        """
-        check_is_fitted(self)
-        if sample_weight is not None:
-            params["sample_weight"] = sample_weight
-        if get_config()["enable_metadata_routing"]:
-            params = process_routing(self, "score", **params).estimator.score
-        return self.estimator_.score(X, y, **params)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

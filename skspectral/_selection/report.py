@@ -2,7 +2,7 @@
 
 import html
 
-__all__ = ["ReportMixin", "report_row"]
+__all__ = ["ReportMixin", "report_row", "scores_on_folds"]
 
 
 def report_row(name, estimator, score, scored_on) -> dict:
@@ -18,6 +18,13 @@ def report_row(name, estimator, score, scored_on) -> dict:
         "score": score,
         "scored_on": scored_on,
     }
+
+
+def scores_on_folds(results) -> tuple[list[float], str]:
+    """Return the mean scores of the uncut network and of the cut, and their rows."""
+    chosen = results["n_nodes"].index(results["chosen"])
+    scores = results["mean_score"][[-1, chosen]].tolist()
+    return scores, f"test rows of {results['scores'].shape[1]} folds"
 
 
 def _report_html(report) -> str:
