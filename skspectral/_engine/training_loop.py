@@ -211,19 +211,25 @@ class TrainingLoop:
 
     def _rates(self, batch: NetworkBatch, epoch: int) -> list[float] | Tensor:
         """Rate of each step of an epoch: numbers, or (n_minibatches, K, 1)."""
-        rates = [
-            epoch_rates(
-                float(self.table.learning_rate[k]),
+        # Most runs share a rate: its steps are computed once.
+        keys = [
+            (float(self.table.learning_rate[k]), self.stopping[k].anneal)
+            for k in batch.members
+        ]
+        steps = {
+            (rate, anneal): epoch_rates(
+                rate,
                 self.schedule.decay,
                 epoch,
                 n_epochs=self.schedule.n_epochs,
                 n_batches=self.n_minibatches,
-                anneal=self.stopping[k].anneal,
+                anneal=anneal,
             )
-            for k in batch.members
-        ]
-        if all(own == rates[0] for own in rates):
-            return rates[0]
+            for rate, anneal in set(keys)
+        }
+        if len(steps) == 1:
+            return steps[keys[0]]
+        rates = [steps[key] for key in keys]
         table = torch.tensor(rates, dtype=torch.float64, device="cpu").T[:, :, None]
         return table.to(batch.step.gradient.device)
 
