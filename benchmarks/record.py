@@ -29,7 +29,10 @@ from skspectral import (
 )
 from skspectral.datasets import make_teacher_student
 
-BASE = {"dtype": "float64", "max_iter": 30, "hidden_layer_sizes": 20}
+BASE = {
+    **{"dtype": "float64", "max_iter": 30, "hidden_layer_sizes": 20},
+    "encoding": "linear",
+}
 VARIANTS = [
     {},
     {"gate": "in", "alpha": 1e-3},
@@ -158,7 +161,11 @@ def record_shrinking(record):
     X, y, _ = make_teacher_student(1500, n_teacher_nodes=5, random_state=0)
     for seed, dtype in itertools.product(range(2), ("float32", "float64")):
         model = SpectralMLPRegressor(
-            hidden_layer_sizes=200, dtype=dtype, max_iter=250, random_state=seed
+            encoding="linear",
+            hidden_layer_sizes=200,
+            dtype=dtype,
+            max_iter=250,
+            random_state=seed,
         ).fit(X, y)
         name = f"shrinking/{dtype}/{seed}"
         record.fitted(name, model, X[:50])

@@ -50,7 +50,9 @@ def who_would_leave(met):
 
     def watch(plan):
         data, schedule = plan.data, plan.schedule
-        X = standardized_tensor(data.table.X, data.x, plan.dtype, plan.device)
+        X = standardized_tensor(
+            data.table.X, data.x.statistics, plan.dtype, plan.device
+        )
         y = standardized_tensor(data.table.y, data.y, plan.dtype, plan.device)
         everyone = torch.arange(len(X))
         sample = ProbeRows(

@@ -15,6 +15,7 @@ import torch
 from _reproduction import Results
 
 from skspectral import SpectralMLPRegressor
+from skspectral._columns.inputs import Inputs
 from skspectral._columns.samples import Samples
 from skspectral._columns.statistics import ColumnStatistics, identity_statistics
 from skspectral._core.cuts import cut_relative, cut_widest_gap
@@ -45,19 +46,25 @@ KINDS = {
 FOLDED = ("spectral (paper)", "spectral (ours)", "group lasso")  # what has a core
 
 
+def as_they_are(n_columns):
+    """Inputs that are the columns, without any scaling."""
+    return Inputs.plain(n_columns, identity_statistics(n_columns), np.zeros(n_columns))
+
+
 def make_plans(kind, X, y, *, h, layers, seeds, shorten=1):
     """A plan for each seed. `shorten` divides the epochs, for quick looks."""
     if "paper" in kind or "published" in kind:
         data = FitData(
             Samples(X, y[:, None]),
             None,
-            identity_statistics(X.shape[1]),
+            as_they_are(X.shape[1]),
             identity_statistics(1),
         )
         return [paper_plan(kind, data, h, layers, seed, shorten) for seed in seeds]
     plans, known = [], {}
     for seed in seeds:
         model = SpectralMLPRegressor(
+            encoding="linear",
             hidden_layer_sizes=(h,) if layers == 1 else (h, SECOND),
             parametrization="spectral" if kind == "spectral (ours)" else "dense",
             random_state=seed,
@@ -243,16 +250,19 @@ def folded(student, X, **arguments):
 def refitted(student, X, y):
     """The student trained on without penalty, as ``prune(..., refit=True)`` does."""
     network = student.network.float()
-    x, target = (
+    columns, target = (
         ColumnStatistics(float(len(X)), mean.numpy(), scale.numpy() ** 2)
         for mean, scale in (
             (student.x_mean, student.x_scale),
             (student.y_mean, student.y_scale),
         )
     )
-    model = SpectralMLPRegressor(hidden_layer_sizes=network.sizes[1:-1], random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=network.sizes[1:-1], random_state=0
+    )
     plan = model._plan(*model._read(X, y))
     n_epochs = math.ceil(plan.schedule.n_epochs / 4)
+    x = Inputs.plain(X.shape[1], columns, columns.mean)
     plan.data = FitData(Samples(X, y[:, None]), None, x, target)
     plan.start = NetworkState.from_network(network)
     plan.schedule = dataclasses.replace(plan.schedule, n_epochs=n_epochs)

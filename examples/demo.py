@@ -41,7 +41,10 @@ def study(title, X, X_test, y, y_test):
     for kind in COLOURS:
         for width in WIDTHS:
             model = SpectralMLPRegressor(
-                hidden_layer_sizes=width, parametrization=kind, random_state=0
+                hidden_layer_sizes=width,
+                encoding="linear",
+                parametrization=kind,
+                random_state=0,
             )
             start = time.perf_counter()
             with warnings.catch_warnings():  # the table says where no core formed

@@ -22,7 +22,7 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=0.3, stratify=y, random_state=0
 )
-wide = SpectralMLPClassifier(hidden_layer_sizes=256, random_state=0)
+wide = SpectralMLPClassifier(hidden_layer_sizes=256, encoding="linear", random_state=0)
 wide.fit(X_train, y_train)
 small = wide.prune(merge=False)
 print("          nodes  trained numbers  test accuracy")

@@ -48,7 +48,10 @@ for trial in range(N_TRIALS):
     for column, width in enumerate(WIDTHS):
         for kind in KINDS:
             student = SpectralMLPRegressor(
-                hidden_layer_sizes=width, parametrization=kind, random_state=trial
+                hidden_layer_sizes=width,
+                encoding="linear",
+                parametrization=kind,
+                random_state=trial,
             ).fit(X[:N_ROWS], y[:N_ROWS])
             cut = "gap" if kind == "spectral" else 0.05
             small = student.prune(threshold=cut, merge=False)

@@ -179,6 +179,7 @@ def one_head(name, kind, h, seed, n_rows, alphas, max_iter):
         X, y, X_test, y_test = (data[key] for key in ("X", "y", "X_test", "y_test"))
     rows = np.random.default_rng(seed).permutation(len(y))[:n_rows]
     head = SpectralMLPClassifier(
+        encoding="linear",
         hidden_layer_sizes=h,
         parametrization=kind,
         max_iter=max_iter,

@@ -73,6 +73,7 @@ SCALES = {
 
 def estimator_of(parts, h, seed):
     return SpectralMLPRegressor(
+        encoding="linear",
         hidden_layer_sizes=h,
         alpha_readout=None if "readout" in parts else 0.0,
         learning_rate="linear" if "decay" in parts else "constant",

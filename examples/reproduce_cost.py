@@ -44,6 +44,7 @@ def held():
 def plan_of(kind, X, y, h, seed, max_iter):
     parametrization, shrink = KINDS[kind]
     model = SpectralMLPRegressor(
+        encoding="linear",
         hidden_layer_sizes=h,
         parametrization=parametrization,
         max_iter=max_iter,

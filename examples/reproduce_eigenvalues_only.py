@@ -38,6 +38,7 @@ def compute(sizes, start, activation, rate, epochs, seed, rows, read):
     new = test if read == "test" else (X[-10_000:], y[-10_000:])
     spectral = tuple(sizes) == WIDE
     model = SpectralMLPClassifier(
+        encoding="linear",
         hidden_layer_sizes=tuple(sizes),
         activation=activation,
         gate="both",

@@ -61,6 +61,7 @@ def gaussian(task, kind, seed, n_rows, peers):
     order = np.argsort(truth, kind="stable")
     X, truth = X[:, order], truth[order]
     model = SpectralMLPClassifier(
+        encoding="linear",
         hidden_layer_sizes=KINDS[kind],
         gate="in",
         alpha=1e-3,
@@ -148,6 +149,7 @@ def digits_apart(seed, alpha, epochs, peers):
     warnings.simplefilter("ignore")
     (X, y), (X_new, y_new) = (zero_or_one(part) for part in images("mnist_784"))
     model = SpectralMLPClassifier(
+        encoding="linear",
         hidden_layer_sizes=(100, 50),
         gate="in",
         alpha=alpha,

@@ -77,6 +77,7 @@ def plan_of(rows, epochs, alpha, seed, width=WIDTH, **how):
     """Plan of a network on the first rows of Fashion-MNIST."""
     (X, y), _ = images("Fashion-MNIST")
     model = SpectralMLPClassifier(
+        encoding="linear",
         hidden_layer_sizes=width,
         standardize=False,
         alpha=alpha,

@@ -1,6 +1,7 @@
 """Converters for skl2onnx: a fitted network as an ONNX graph."""
 
 from functools import partial
+from numbers import Real
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -81,7 +82,9 @@ def register_converters():
     >>> from skspectral.datasets import make_teacher_student
     >>> from skspectral.onnx import register_converters
     >>> X, y, teacher = make_teacher_student(1000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(max_iter=200, random_state=0).fit(X, y)
+    >>> reg = SpectralMLPRegressor(
+    ...     max_iter=200, encoding="linear", random_state=0
+    ... ).fit(X, y)
     >>> register_converters()
     >>> onnx_model = to_onnx(reg, X[:1])
     >>> [output.name for output in onnx_model.graph.output]
@@ -134,7 +137,7 @@ def _parse_pruner(scope, model, inputs, custom_parsers=None):
 def _parse_classifier(scope, model, inputs, custom_parsers=None):
     """Parse as skl2onnx does, which would write a graph that no runtime loads."""
     zipmap = scope.get_options(model, {"zipmap": True})["zipmap"]
-    if zipmap is True and _is_double(inputs[0]):
+    if zipmap is True and any(map(_is_double, inputs)):
         raise ValueError(
             "ONNX has no ZipMap of float64 probabilities; got zipmap=True and float64 "
             "input. Convert with options={'zipmap': False}, or with float32 input."
@@ -144,6 +147,10 @@ def _parse_classifier(scope, model, inputs, custom_parsers=None):
 
 def _is_double(variable):
     return isinstance(variable.type, DoubleTensorType)
+
+
+def _is_any_double(operator):
+    return any(map(_is_double, operator.inputs))
 
 
 def _network(model):
@@ -165,10 +172,10 @@ def _labels(scope, model):
 
 def _set_types(operator):
     """Types and shapes of the outputs: the shape calculator of all three classes."""
-    check_input_and_output_numbers(operator, input_count_range=1)
+    check_input_and_output_numbers(operator, input_count_range=[1, None])
     scope, model = operator.scope_inst, operator.raw_operator
     network, n_rows = _network(model), operator.inputs[0].get_first_dimension()
-    numbers = DoubleTensorType if _is_double(operator.inputs[0]) else FloatTensorType
+    numbers = DoubleTensorType if _is_any_double(operator) else FloatTensorType
     if len(operator.outputs) == 1:
         layer = -2 if _transforms(scope, model) else -1
         operator.outputs[0].set_type(numbers([n_rows, network._state().sizes[layer]]))
@@ -198,24 +205,110 @@ class _Graph:
     """The network of one operator; ONNX operators by name, as attributes."""
 
     def __init__(self, operator, opset):
-        self.network, self.input = _network(operator.raw_operator), operator.inputs[0]
-        self.dtype = np.float64 if _is_double(self.input) else np.float32
+        self.network, self.inputs = _network(operator.raw_operator), operator.inputs
+        self.dtype = np.float64 if _is_any_double(operator) else np.float32
         self.opset = opset
 
     def __getattr__(self, name):
         return partial(getattr(onnx_ops, f"Onnx{name}"), op_version=self.opset)
 
     def hidden(self):
-        """Activations of the last hidden layer; without one, standardised columns."""
+        """Activations of the last hidden layer; without one, the network's inputs."""
         columns, state = self.network._x_columns, self.network._state()
-        # In float64 before all else: in float32 a timestamp is two minutes off.
-        z = self.Cast(self.input, to=TensorProto.DOUBLE)
-        z = self.Div(self.Sub(z, columns.mean), columns.divisor)
+        z = self.unscaled(columns)
+        z = self.Div(self.Sub(z, columns.statistics.mean), columns.statistics.divisor)
         if self.dtype == np.float32:
             z = self.Cast(z, to=TensorProto.FLOAT)
         for weight, bias in zip(state.weights()[:-1], state.bias, strict=False):
             z = self.activate(self.affine(z, weight, bias))
         return z
+
+    def unscaled(self, columns):
+        """Inputs of the network before any scaling, float64.
+
+        In float64 before all else: in float32 a timestamp is two minutes off.
+        """
+        parts, numbers = [], np.array(columns.numbers, dtype=np.int64)
+        if len(numbers):
+            raw = self.columns(numbers)
+            is_missing = self.IsNaN(raw)
+            z = self.Where(is_missing, columns.fill, raw)
+            if columns.range is not None and np.isfinite(columns.range).any():
+                z = self.Min(self.Max(z, columns.range[0]), columns.range[1])
+            parts.append(z)
+        if columns.missing:
+            places = np.array(columns.missing, dtype=np.int64)
+            parts.append(self.double(self.Gather(is_missing, places, axis=1)))
+        if columns.knots:
+            knots = columns.knots.values()
+            counts = [len(own) - 1 for own in knots]
+            places = np.repeat(list(columns.knots), counts).astype(np.int64)
+            start = np.concatenate([own[:-1] for own in knots])
+            length = np.concatenate([np.diff(own) for own in knots])
+            z = self.Div(self.Sub(self.Gather(z, places, axis=1), start), length)
+            parts.append(self.Min(self.Max(z, np.zeros(1)), np.ones(1)))
+        for (column, slots), n in zip(
+            columns.dummies.items(), columns.n_dummies, strict=True
+        ):
+            parts.append(self.dummies(column, slots, n))
+        return parts[0] if len(parts) == 1 else self.Concat(*parts, axis=1)
+
+    def double(self, z):
+        return self.Cast(z, to=TensorProto.DOUBLE)
+
+    def columns(self, places):
+        """Columns of the table, float64: of one input, or an input each."""
+        n_columns = self.network.n_features_in_
+        if len(self.inputs) == 1:
+            z = self.double(self.inputs[0])
+            whole = np.array_equal(places, np.arange(n_columns))
+            return z if whole else self.Gather(z, places, axis=1)
+        parts = [self.double(self.inputs[place]) for place in places]
+        return parts[0] if len(parts) == 1 else self.Concat(*parts, axis=1)
+
+    def dummies(self, column, slots, n_dummies):
+        """Dummies of a column of categories, (n, n_dummies), float64."""
+        values = self.network._reader.categories[column]
+        numbers = np.arange(n_dummies, dtype=np.float64)
+        own = self.inputs[column] if len(self.inputs) > 1 else self.inputs[0]
+        if isinstance(own.type, StringTensorType):
+            # A missing string is an empty one: ONNX has no other.
+            known = {"": slots[-1]} | {
+                str(value): slot for value, slot in zip(values, slots, strict=False)
+            }
+            slot = onnx_ops.OnnxLabelEncoder_2(
+                own,
+                op_version=2,
+                keys_strings=[*map(str.encode, known)],
+                values_floats=[float(slot) for slot in known.values()],
+                default_float=float(slots[-2]),
+            )
+            return self.double(self.Equal(self.double(slot), numbers))
+        odd = [value for value in values if not isinstance(value, (Real, np.bool_))]
+        if odd:
+            raise ValueError(
+                f"a column of strings needs an input of type StringTensorType; got "
+                f"{type(own.type).__name__} for column {column}, which holds "
+                f"{odd[0]!r}. Convert with an input for each column of the frame."
+            )
+        z = self.columns(np.array([column], dtype=np.int64))
+        alone = np.bincount(slots[:-2][slots[:-2] >= 0], minlength=n_dummies + 1)
+        parts = []
+        for slot in range(n_dummies):
+            codes = np.flatnonzero(slots[:-2] == slot)
+            if slot == slots[-2]:  # rare: all but those before
+                there = parts[0] if len(parts) == 1 else self.Sum(*parts)
+                parts.append(self.Sub(np.ones(1), there) if parts else self.some(z))
+            elif slot == slots[-1] and not alone[slot]:
+                parts.append(self.double(self.IsNaN(z)))
+            else:
+                value = np.array([[float(values[codes[0]])]])
+                parts.append(self.double(self.Equal(z, value)))
+        return parts[0] if len(parts) == 1 else self.Concat(*parts, axis=1)
+
+    def some(self, z):
+        """A column of ones, as long as another."""
+        return self.Add(self.Mul(self.double(self.IsNaN(z)), np.zeros(1)), np.ones(1))
 
     def activate(self, z):
         return ACTIVATIONS[self.network._state().activation].to_onnx(self, z)

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "nn": {"torch"},
     "_engine": {"torch", "nn"},
     "_core": {"torch", "numpy", "nn"},
-    "_columns": ARRAYS | {"torch"},
+    "_columns": ARRAYS | {"torch", "narwhals", "nn"},
     "_estimators": ARRAYS | {"torch", "nn", "_engine", "_core", "_columns"},
     "_selection": ARRAYS | {"_core", "_columns", "_estimators"},
     "_inspection": {
@@ -25,7 +25,9 @@ MAY_IMPORT = {
     },
     "datasets": {"numpy", "sklearn"},
     "onnx": ARRAYS | {"onnx", "skl2onnx", "nn", "_estimators", "_selection"},
-    "__init__": {"nn", "datasets", "_estimators", "_selection", "_inspection"},
+    "__init__": {
+        *("nn", "datasets", "_columns", "_estimators", "_selection", "_inspection")
+    },
 }
 
 

@@ -74,7 +74,9 @@ def assert_classifies(model, X, dtype="float64"):
 def test_a_regressor_predicts_the_same(regression, arguments, dtype):
     X, y = regression
     for target in (y, np.stack([y, 5 + 100 * X[:, 0]], 1)):
-        reg = SpectralMLPRegressor(**{**QUICK, **arguments}).fit(X, target)
+        reg = SpectralMLPRegressor(encoding="linear", **{**QUICK, **arguments}).fit(
+            X, target
+        )
         assert_predicts(reg, X.astype(dtype), dtype)
 
 
@@ -85,7 +87,9 @@ def test_a_regressor_predicts_the_same(regression, arguments, dtype):
 def test_a_classifier_predicts_the_same(regression, names, dtype):
     X, y = regression
     codes = np.searchsorted(np.quantile(y, [1 / 3, 2 / 3][: len(names) - 1]), y)
-    clf = SpectralMLPClassifier(**QUICK).fit(X, np.array(list(names))[codes])
+    clf = SpectralMLPClassifier(encoding="linear", **QUICK).fit(
+        X, np.array(list(names))[codes]
+    )
     assert_classifies(clf, X.astype(dtype), dtype)
 
 
@@ -93,13 +97,15 @@ def test_a_classifier_predicts_the_same(regression, names, dtype):
 def test_a_classifier_of_several_labels_predicts_the_same(regression, dtype):
     X, y = regression
     labels = np.stack([y > 0, y > 1, X[:, 0] > 0], 1).astype(int)
-    clf = SpectralMLPClassifier(**QUICK).fit(X, labels)
+    clf = SpectralMLPClassifier(encoding="linear", **QUICK).fit(X, labels)
     assert_classifies(clf, X.astype(dtype), dtype)
 
 
 def test_the_options_of_skl2onnx(regression):
     X, y = regression[0].astype("float32"), regression[1] > 1
-    clf = SpectralMLPClassifier(**QUICK).fit(X, np.where(y, "yes", "no"))
+    clf = SpectralMLPClassifier(encoding="linear", **QUICK).fit(
+        X, np.where(y, "yes", "no")
+    )
     _, maps = run(clf, X)
     expected = clf.predict_proba(X)[:, 1]
     np.testing.assert_allclose([row["yes"] for row in maps], expected, rtol=1e-5)
@@ -113,7 +119,7 @@ def test_the_options_of_skl2onnx(regression):
 
 def test_a_zipmap_of_float64_is_refused(regression):
     X, y = regression
-    clf = SpectralMLPClassifier(**QUICK).fit(X, y > 1)
+    clf = SpectralMLPClassifier(encoding="linear", **QUICK).fit(X, y > 1)
     with pytest.raises(ValueError, match="no ZipMap of float64"):
         skl2onnx.to_onnx(clf, X[:1])
 
@@ -122,13 +128,13 @@ def test_a_zipmap_of_float64_is_refused(regression):
 def test_a_timestamp_does_no_harm(regression, dtype):
     X, y = regression
     stamped = np.round(1.7e9 + 600 * X).astype(dtype)  # seconds; float32 steps by 128
-    reg = SpectralMLPRegressor(**QUICK).fit(stamped, y)
+    reg = SpectralMLPRegressor(encoding="linear", **QUICK).fit(stamped, y)
     assert_predicts(reg, stamped, "float64" if dtype == "float64" else "float32")
 
 
 def test_older_operator_sets_are_written(regression):
     X, y = regression
-    reg = SpectralMLPRegressor(**QUICK).fit(X, y)
+    reg = SpectralMLPRegressor(encoding="linear", **QUICK).fit(X, y)
     graph = skl2onnx.to_onnx(reg, X[:1], target_opset=13)
     session = runtime.InferenceSession(graph.SerializeToString())
     found = session.run(None, {"X": X})[0][:, 0]
@@ -138,7 +144,7 @@ def test_older_operator_sets_are_written(regression):
 @both_dtypes
 def test_a_pruner_predicts_at_the_end_and_transforms_before_it(regression, dtype):
     X, y = regression
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=5)
+    pruner = SpectralPruner(SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=5)
     X = X.astype(dtype)
     for model in (
         pruner,
@@ -158,7 +164,9 @@ def test_a_pruner_predicts_at_the_end_and_transforms_before_it(regression, dtype
 
 def test_a_pruner_of_a_classifier(regression):
     X, y = regression
-    pruner = SpectralPruner(SpectralMLPClassifier(**QUICK), n_nodes=5)
+    pruner = SpectralPruner(
+        SpectralMLPClassifier(encoding="linear", **QUICK), n_nodes=5
+    )
     assert_classifies(pruner.fit(X, y > 1), X)
     for pipe in (
         make_pipeline(StandardScaler(), pruner),
@@ -171,7 +179,10 @@ def test_a_pruner_of_a_classifier(regression):
 
 def test_inside_the_meta_estimators_of_scikit_learn(regression):
     X, y = regression
-    reg, clf = SpectralMLPRegressor(**QUICK), SpectralMLPClassifier(**QUICK)
+    reg, clf = (
+        SpectralMLPRegressor(encoding="linear", **QUICK),
+        SpectralMLPClassifier(encoding="linear", **QUICK),
+    )
     pruner = SpectralPruner(reg, n_nodes=5)
     grid = {"n_nodes": [4]}
     assert_predicts(VotingRegressor([("a", reg), ("b", pruner)]).fit(X, y), X)
@@ -184,7 +195,9 @@ def test_inside_the_meta_estimators_of_scikit_learn(regression):
 def test_a_calibrated_classifier_gets_scores(regression, n_classes):
     X, y = regression
     labels = np.searchsorted(np.quantile(y, np.arange(1, n_classes) / n_classes), y)
-    model = CalibratedClassifierCV(SpectralMLPClassifier(**QUICK), cv=2)
+    model = CalibratedClassifierCV(
+        SpectralMLPClassifier(encoding="linear", **QUICK), cv=2
+    )
     assert_classifies(model.fit(X, labels), X)
 
 
@@ -198,7 +211,9 @@ def test_a_frame_of_names_and_numbers(dtype):
         (StandardScaler(), ["a", "b"]), (OneHotEncoder(), ["name"])
     )
     y = X["a"] * (X["name"] == "x")
-    model = make_pipeline(columns, SpectralMLPRegressor(**QUICK)).fit(X, y)
+    model = make_pipeline(
+        columns, SpectralMLPRegressor(encoding="linear", **QUICK)
+    ).fit(X, y)
     assert_predicts(model, X, dtype)
 
 

@@ -37,6 +37,7 @@ def rows():
 def trained(kind, students, X, y, alpha):
     """A student at the end of a long fit on whole batches, in float64."""
     model = SpectralMLPRegressor(
+        encoding="linear",
         hidden_layer_sizes=8,
         parametrization="spectral" if kind == "spectral" else "dense",
         alpha=alpha,
@@ -64,7 +65,7 @@ def test_both_end_where_the_group_lasso_is_stationary(students, rows, kind):
     first, last = network.layers
     w = first.weight.detach().clone().requires_grad_()
     v = last.weight.detach().clone().requires_grad_()
-    x = torch.tensor((X - plan.data.x.mean) / plan.data.x.scale)
+    x = torch.tensor(plan.data.x.standardized(X))
     target = torch.tensor((y - plan.data.y.mean) / plan.data.y.scale)
     output = torch.relu(x @ w.T + first.bias) @ v[0] + last.bias
     torch.mean((output - target) ** 2).backward()
@@ -79,7 +80,9 @@ def test_both_end_where_the_group_lasso_is_stationary(students, rows, kind):
 
 def test_errors_by_nodes_are_those_of_the_pruned_network(students, rows):
     X, y = rows
-    model = SpectralMLPRegressor(hidden_layer_sizes=12, max_iter=30, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=12, max_iter=30, random_state=0
+    )
     model.fit(X, y)
     order = np.argsort(-model.feature_relevance_, kind="stable").tolist()
     found = students.errors_by_nodes(model.to_torch(), X, y, order, [1, 4, 12])
@@ -128,7 +131,9 @@ def test_the_laws_are_told_apart(students):
 def test_a_student_is_measured_after_folding(students, monkeypatch):
     monkeypatch.setattr(students, "N_ROWS", 1000)
     X, y, _ = make_teacher_student(2000, 5, n_teacher_nodes=3, random_state=0)
-    model = SpectralMLPRegressor(hidden_layer_sizes=12, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=12, random_state=0
+    )
     student = model.fit(X[:1000], y[:1000]).to_torch()
     found = students.measure_folded(student, X, y, 3)
     small = model.prune(X[:1000], merge="fold")
@@ -142,7 +147,9 @@ def test_a_student_is_measured_after_folding(students, monkeypatch):
 def test_test_rows_choose_neither_alpha_nor_network(students, rows):
     widths = importlib.import_module("_widths")
     X, y = rows
-    model = SpectralMLPRegressor(hidden_layer_sizes=6, max_iter=20, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=6, max_iter=20, random_state=0
+    )
     one, other = (
         widths.fit_and_cut(model, X[:300], y[:300], X[test], y[test], [1e-4, 1.0], 0)
         for test in (slice(300, 400), slice(400, 500))

@@ -21,7 +21,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:prune removed"),
     pytest.mark.filterwarnings("ignore:Found unknown categories"),
 ]
-NETWORK = SpectralMLPClassifier(hidden_layer_sizes=12, max_iter=8, random_state=0)
+NETWORK = SpectralMLPClassifier(
+    encoding="linear", hidden_layer_sizes=12, max_iter=8, random_state=0
+)
 CUT = SpectralPruner(NETWORK, n_nodes=5)
 LINEAR = LogisticRegression()
 

@@ -36,7 +36,11 @@ class RowSelection:
         self.table, self.index = table, index
         self.shape = (len(index), table.shape[1])
 
-    def __getitem__(self, rows: slice) -> np.ndarray:
+    def __getitem__(self, rows) -> np.ndarray:
+        """Some rows, or, as of an array, a pair of rows and a column."""
+        if isinstance(rows, tuple):
+            rows, column = rows
+            return self.table[self.index[rows], column]
         return self.table[self.index[rows]]
 
 

@@ -1,5 +1,6 @@
 """Weighted means and scales of columns, in float64, mergeable over chunks."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -9,14 +10,12 @@ import torch
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from skspectral._columns.samples import Samples
-
 __all__ = [
     "BLOCK_NUMBERS",
     "ColumnStatistics",
     "as_target",
+    "column_means",
     "column_statistics",
-    "fit_statistics",
     "identity_statistics",
     "non_finite_message",
     "row_blocks",
@@ -36,15 +35,21 @@ class ColumnStatistics:
         Rows seen. Tables are merged by it, whatever their rows weigh: weights compare
         the rows of one table, in statistics as in gradients.
     mean, variance : ndarray of shape (d,), float64
-        Weighted; the variance is that of the population.
-    active : bool
+        Weighted, over the rows that have a value; the variance is that of the
+        population.
+    active : bool or ndarray of shape (d,), bool
         False leaves columns as they are: mean 0, scale 1.
+    power, strength : float or ndarray of shape (d,)
+        A column is divided by its standard deviation to the `power`, and multiplied by
+        the `strength`.
     """
 
     n_rows: float
     mean: np.ndarray
     variance: np.ndarray
-    active: bool = True
+    active: bool | np.ndarray = True
+    power: float | np.ndarray = 1.0
+    strength: float | np.ndarray = 1.0
 
     def __getstate__(self) -> dict:
         # Without what is cached: a pickle does not grow with use.
@@ -59,10 +64,10 @@ class ColumnStatistics:
 
     @cached_property
     def scale(self) -> np.ndarray:
-        """Standard deviations; 1 for constant columns."""
-        if not self.active:
-            return np.ones_like(self.mean)
-        return np.where(self.is_constant, 1.0, np.sqrt(self.variance))
+        """Scales to divide by: standard deviations, as a rule; 1 for constant ones."""
+        deviation = np.where(self.is_constant, 1.0, np.sqrt(self.variance))
+        scale = deviation**self.power / self.strength
+        return np.where(self.active, scale, 1.0)
 
     @cached_property
     def divisor(self) -> np.ndarray:
@@ -92,7 +97,7 @@ class ColumnStatistics:
 
     def merge(self, other: "ColumnStatistics") -> "ColumnStatistics":
         """Statistics of both tables together (Chan, Golub, LeVeque 1979)."""
-        if not self.active:
+        if not np.any(self.active):
             return self
         n_rows = self.n_rows + other.n_rows
         share = other.n_rows / n_rows
@@ -103,7 +108,9 @@ class ColumnStatistics:
             + share * other.variance
             + share * (1 - share) * shift**2
         )
-        return ColumnStatistics(n_rows, mean, variance)
+        mean = np.where(self.active, mean, self.mean)
+        variance = np.where(self.active, variance, self.variance)
+        return dataclasses.replace(self, n_rows=n_rows, mean=mean, variance=variance)
 
 
 def identity_statistics(n_columns: int) -> ColumnStatistics:
@@ -118,7 +125,8 @@ def column_statistics(
 
     Two passes over blocks of rows, so that a column like a timestamp loses nothing and
     no float64 copy of the table is made. Means are summed as differences to the first
-    row: the mean of a constant column is that constant, to the last digit.
+    row: the mean of a constant column is that constant, to the last digit. NaN is a
+    missing value and left out; a column without any value has mean 0.
     """
     n_rows = table.shape[0]
     mass = float(n_rows) if weight is None else float(weight.sum())
@@ -130,8 +138,7 @@ def column_statistics(
     finite = np.isfinite(variance)
     if not finite.all():
         column = int(np.argmin(finite))
-        blocks = row_blocks(*table.shape)
-        largest = max(abs(table[rows][:, [column]]).max() for rows in blocks)
+        largest = _largest(table, column)
         if not np.isfinite(largest):
             raise ValueError(non_finite_message(name, f"column {column}"))
         raise ValueError(
@@ -140,6 +147,27 @@ def column_statistics(
             "or take its logarithm."
         )
     return ColumnStatistics(float(n_rows), mean, variance)
+
+
+def _largest(table, column: int) -> float:
+    """Largest absolute value of a column, without its gaps."""
+    largest = 0.0
+    for rows in row_blocks(*table.shape):
+        part = table[rows][:, [column]]
+        part = part.data if sparse.issparse(part) else part
+        largest = max(largest, float(np.nanmax(np.abs(part), initial=0.0)))
+    return largest
+
+
+def column_means(table, weight: np.ndarray | None) -> np.ndarray:
+    """Means of the columns of a table without gaps; 0 where one overflows."""
+    weight = np.ones(table.shape[0]) if weight is None else weight
+    with np.errstate(over="ignore", invalid="ignore"):
+        if sparse.issparse(table):
+            mean = table.T @ (weight / weight.sum())
+        else:
+            mean = _mean_of_blocks(table, weight, weight.sum(), lambda part: part)
+    return np.where(np.isfinite(mean), mean, 0.0)
 
 
 def non_finite_message(name: str, where: str) -> str:
@@ -157,25 +185,44 @@ def _sparse_moments(table, weight):
     mean, variance = mean_variance_axis(
         table.astype(np.float64), axis=0, weights=weights
     )
+    if np.isnan(table.data).any():  # columns without any value
+        mean, variance = np.nan_to_num(mean), np.nan_to_num(variance)
     return mean, np.maximum(variance, 0.0)
 
 
 def _dense_moments(table, weight, mass):
     """Means and variances of the columns of a dense table, block by block."""
-    origin = table[0].astype(np.float64)
-    shift = np.zeros(table.shape[1])
-    for rows, w in _weighted_blocks(table.shape, weight):
-        part = table[rows].astype(np.float64)
-        part -= origin
-        shift += part.sum(0) / mass if w is None else w @ part / mass
-    mean = origin + shift
-    variance = np.zeros(table.shape[1])
-    for rows, w in _weighted_blocks(table.shape, weight):
-        part = table[rows].astype(np.float64)
+    origin = np.nan_to_num(table[0].astype(np.float64), posinf=np.inf, neginf=-np.inf)
+    mean = _mean_of_blocks(table, weight, mass, lambda part: part - origin)
+    missing = np.isnan(mean).any()
+    if missing:
+        seen = _mean_of_blocks(table, weight, 1.0, lambda part: ~np.isnan(part))
+        mass = np.where(seen > 0, seen, 1.0)
+        mean = _mean_of_blocks(table, weight, mass, lambda part: _zeroed(part - origin))
+    mean = origin + mean
+
+    def squares(part):
         part -= mean
         part *= part
-        variance += part.sum(0) / mass if w is None else w @ part / mass
-    return mean, variance
+        return _zeroed(part) if missing else part
+
+    variance = _mean_of_blocks(table, weight, mass, squares)
+    return mean, np.where(np.isfinite(mean), variance, np.nan)
+
+
+def _zeroed(values: np.ndarray) -> np.ndarray:
+    """Return values with zeros instead of NaN, in place."""
+    values[np.isnan(values)] = 0.0
+    return values
+
+
+def _mean_of_blocks(table, weight, mass, of):
+    """Weighted sum, divided by `mass`, of what `of` makes of float64 blocks of rows."""
+    mean = np.zeros(table.shape[1])
+    for rows in row_blocks(*table.shape):
+        part = of(table[rows].astype(np.float64))
+        mean += (part.sum(0) if weight is None else weight[rows] @ part) / mass
+    return mean
 
 
 def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
@@ -187,14 +234,9 @@ def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
     width : int
         Numbers that are float64 for each row.
     """
-    size = max(1, BLOCK_NUMBERS // width)
+    size = max(1, BLOCK_NUMBERS // max(1, width))
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
-
-
-def _weighted_blocks(shape: tuple[int, int], weight: np.ndarray | None):
-    for rows in row_blocks(*shape):
-        yield rows, None if weight is None else weight[rows]
 
 
 def standardized_tensor(
@@ -202,27 +244,12 @@ def standardized_tensor(
     columns: ColumnStatistics,
     dtype: torch.dtype,
     device: torch.device,
-    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Table as a tensor, each column centred and scaled in float64 before the cast."""
-    if out is None:
-        out = torch.empty(table.shape, dtype=dtype, device=device)
+    out = torch.empty(table.shape, dtype=dtype, device=device)
     for rows in row_blocks(*table.shape):
         out[rows] = torch.from_numpy(columns.standardized(table[rows]))
     return out
-
-
-def fit_statistics(
-    table: Samples, standardize: bool | str, *, regression: bool
-) -> tuple[ColumnStatistics, ColumnStatistics]:
-    """Statistics of inputs and targets, as `standardize` asks for them."""
-    n_outputs = table.y.shape[1]
-    x, y = identity_statistics(table.X.shape[1]), identity_statistics(n_outputs)
-    if standardize in (True, "X"):
-        x = column_statistics(table.X, table.weight)
-    if standardize in (True, "y") and regression:
-        y = column_statistics(table.y, table.weight, "y")
-    return x, y
 
 
 def as_target(

@@ -1,5 +1,6 @@
 """Trains K networks of one shape at once; tensors only."""
 
+from skspectral._engine.encoded_rows import EncodedRows, Expansion
 from skspectral._engine.history import Epoch, History
 from skspectral._engine.losses import LOSSES
 from skspectral._engine.network_batch import AfterStep
@@ -12,7 +13,9 @@ __all__ = [
     "LOSSES",
     "AfterStep",
     "DenseRows",
+    "EncodedRows",
     "Epoch",
+    "Expansion",
     "History",
     "LayerRule",
     "Rows",

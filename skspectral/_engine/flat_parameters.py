@@ -31,7 +31,8 @@ class FlatParameters:
     trained : Tensor of shape (K, P)
         What the optimiser moves, layer after layer: phi (in, out), the eigenvalues,
         the bias. ``-lambda_out`` stands for ``lambda_out``, so that a gate is a factor
-        of its weights; the penalty and Adam do not mind the sign.
+        of its weights; the penalty and Adam do not mind the sign. ``lambda_in`` has a
+        number for each group, where nodes share one.
     alphas : Tensor of shape (K, P)
         Strength of each trained parameter's penalty.
     decay : Tensor of shape (K, P)
@@ -121,6 +122,12 @@ class FlatParameters:
         if value is None:
             return None
         value = value.detach()[self._place(index, name)]
+        groups = self.rules[index].groups
+        if name == "lambda_in" and groups is not None:
+            first = dict(
+                zip(reversed(groups), reversed(range(len(groups))), strict=True)
+            )
+            value = value[:, [first[group] for group in range(len(first))]]
         if name == "phi" and not self.flipped[index]:
             return value.mT
         return -value if name == "lambda_out" else value
@@ -176,4 +183,7 @@ class FlatParameters:
                     value = value.unflatten(1, (n_in, n_out)).mT
             parameter = getattr(network.layers[index], name)
             value = -value if name == "lambda_out" else value
+            groups = self.rules[index].groups
+            if name == "lambda_in" and groups is not None:
+                value = value[:, list(groups)]
             parameter[self._place(index, name)] = value

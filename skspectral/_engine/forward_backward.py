@@ -61,7 +61,14 @@ class _Layer:
         self.copies: list[tuple[Tensor, Tensor]] = []
         self.g_phi = parameters.view(gradient, index, "phi")
         self.g_bias = self._buffer(_row(parameters.view(gradient, index, "bias")))
-        self.g_in = self._buffer(_column(parameters.view(gradient, index, "lambda_in")))
+        self.groups: Tensor | None = None
+        self.g_groups: Tensor | None = None  # where nodes share an eigenvalue
+        g_in = _column(parameters.view(gradient, index, "lambda_in"))
+        if rule.groups is not None:
+            self.groups = torch.tensor(rule.groups, device=phi.device)
+            if g_in is not None:
+                self.g_groups, g_in = g_in, torch.empty_like(phi[..., :1])
+        self.g_in = self._buffer(g_in)
         self.g_out = self._buffer(_row(parameters.view(gradient, index, "lambda_out")))
         if rule.gate is None:
             self.weight = phi
@@ -76,6 +83,10 @@ class _Layer:
         assert lambda_in is not None
         assert minus_lambda_out is not None
         self.both = None
+        self.shared = lambda_in
+        if self.groups is not None:
+            lambda_in = torch.empty_like(phi[..., :1])
+        self.lambda_in = lambda_in
         if rule.gate == "both":
             self.both = (lambda_in, minus_lambda_out)
             self.gate = self._like_phi(own=True)
@@ -106,6 +117,8 @@ class _Layer:
 
     def refresh(self) -> None:
         """Compute the weight of a gated layer."""
+        if self.groups is not None:
+            torch.index_select(self.shared, -2, self.groups, out=self.lambda_in)
         if self.both is not None:
             torch.add(*self.both, out=self.gate)
         torch.mul(self.phi, self.gate, out=self.weight)
@@ -122,6 +135,9 @@ class _Layer:
                 matmul(x.mT, d, out=product)
             if self.gate_kind is not None:
                 self._gate_gradients(matmul, product)
+            if self.g_groups is not None and self.groups is not None:
+                assert self.g_in is not None
+                self.g_groups.zero_().index_add_(-2, self.groups, self.g_in)
         for buffer, slot in self.copies:
             slot.copy_(buffer)
 

@@ -46,11 +46,19 @@ class SparseRows:
     matrix : scipy.sparse CSR of shape (n, d)
     standardized : callable
         Makes some of its rows a dense ndarray, centred and scaled.
+    n_columns : int, optional
+        Of that array, if not d.
     """
 
-    def __init__(self, matrix: Any, standardized: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        matrix: Any,
+        standardized: Callable[[Any], Any],
+        n_columns: int | None = None,
+    ) -> None:
         self.matrix, self.standardized = matrix, standardized
-        self.n_rows, self.n_columns = matrix.shape
+        self.n_rows, width = matrix.shape
+        self.n_columns = width if n_columns is None else n_columns
 
     def take(self, index: Tensor, out: Tensor) -> None:
         rows = self.matrix[index.cpu().numpy()]

@@ -22,6 +22,9 @@ class LayerRule:
         Whether each is trained. What is not trained is not penalised.
     alpha_phi, alpha_lambda : float or sequence of K floats
         Added to the mean loss per sample, times the sum of squares, without 1/2.
+    groups : tuple of int or None
+        Group of each sending node, from 0. The nodes of a group share an eigenvalue,
+        which is one trained number and penalised once. None: each has its own.
     """
 
     gate: str | None = "out"
@@ -30,6 +33,7 @@ class LayerRule:
     bias: bool = True
     alpha_phi: float | Sequence[float] = 0.0
     alpha_lambda: float | Sequence[float] = 0.0
+    groups: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from skspectral._estimators.parameters import (
     check_parameters,
     check_rules,
     hidden_sizes,
+    is_finite_number,
     is_flag,
     is_integer,
-    is_real,
 )
 from skspectral._estimators.pruning import MERGE
 from skspectral._estimators.regressor import SpectralMLPRegressor
@@ -50,9 +50,9 @@ __all__ = [
     "fit_together",
     "hidden_sizes",
     "interrupt_ends_all",
+    "is_finite_number",
     "is_flag",
     "is_integer",
-    "is_real",
     "networks_at_once",
     "train_together",
     "trains_in_batches",

@@ -13,8 +13,14 @@ from sklearn.utils import check_random_state
 
 from skspectral._columns import (
     ColumnStatistics,
+    Encoding,
+    Inputs,
+    Samples,
+    as_numbers,
+    column_statistics,
     effective_size,
-    fit_statistics,
+    fit_inputs,
+    identity_statistics,
     split_validation_rows,
 )
 from skspectral._engine import History, Schedule
@@ -155,7 +161,10 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         """
         seed, split_seed = self._draw_seeds()
         splits = self.early_stopping and watched is None
-        key = (self.standardize, splits and (self.validation_fraction, split_seed))
+        key = (
+            *(self.standardize, self.encoding, self.n_knots),
+            splits and (self.validation_fraction, split_seed),
+        )
         data = None if known is None else known.get(key)
         if data is None:
             if splits:
@@ -165,20 +174,41 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
                     classes=self._strata(table.y),
                     seed=split_seed,
                 )
-            x_and_y = fit_statistics(
-                table, self.standardize, regression=self._regression
+            data = FitData(
+                table, watched, self._fit_inputs(table), self._scale_y(table)
             )
-            data = FitData(table, watched, *x_and_y)
             if known is not None:
                 known[key] = data
         n_rows = len(data.table.y)
-        self._resolve_alpha(n_rows, effective_size(data.table.weight, n_rows))
         state = None
         if self._continues():
-            self._check_same_shape(data.table)
+            self._check_same_shape(data)
             state, x, y = self._carry_over(data.x, data.y)
             data = dataclasses.replace(data, x=x, y=y)
+        effective = effective_size(data.table.weight, n_rows)
+        self._resolve_alpha(n_rows, effective, bends=bool(data.x.knots))
         return self._plan_training(data, self._schedule(n_rows), seed, state)
+
+    def _fit_inputs(self, table: Samples) -> Inputs:
+        """Fit the inputs on checked rows; a fit that continues keeps those it has."""
+        if self._continues():
+            return self._x_columns.refitted(
+                table, standardize=self.standardize in (True, "X")
+            )
+        reader = self._reader
+        return fit_inputs(
+            table,
+            Encoding(self.encoding, self.n_knots),
+            standardize=self.standardize in (True, "X"),
+            n_codes={c: len(values) for c, values in reader.categories.items()},
+            names=reader.names,
+            targets=lambda rows: as_numbers(table.y[rows]),
+        )
+
+    def _scale_y(self, table: Samples) -> ColumnStatistics:
+        if self._regression and self.standardize in (True, "y"):
+            return column_statistics(table.y, table.weight, "y")
+        return identity_statistics(table.y.shape[1])
 
     def _draw_seeds(self) -> tuple[int, int]:
         """Seeds of the network and of the split."""
@@ -224,11 +254,16 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     ) -> FitPlan:
         """Plan on given data, from a given network or a fresh start."""
         sizes = (
-            data.table.X.shape[1],
+            len(data.x),
             *hidden_sizes(self.hidden_layer_sizes),
             self._n_network_outputs(data.table),
         )
         rules = self._rules(len(sizes) - 1, alpha)
+        if rules[0].gate in ("in", "both") and not data.x.is_plain:
+            # All inputs of a column share one: it is kept or dropped as a whole.
+            _, groups = np.unique(data.x.columns, return_inverse=True)
+            shared = dataclasses.replace(rules[0], groups=tuple(groups.tolist()))
+            rules = (shared, *rules[1:])
         generator = torch.Generator().manual_seed(seed)
         dtype = DTYPES[self.dtype]
         if state is None:
@@ -326,9 +361,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if warn:
             warn_of_fit(self, history, plan.schedule.n_epochs)
 
-    def _resolve_alpha(self, n_rows: int, effective: float) -> None:
+    def _resolve_alpha(self, n_rows: int, effective: float, *, bends: bool) -> None:
         is_auto = isinstance(self.alpha, str)
-        self.alpha_ = auto_alpha(effective) if is_auto else float(self.alpha)
+        self.alpha_ = auto_alpha(effective, bends) if is_auto else float(self.alpha)
         self._n_rows, self._n_effective = n_rows, effective
 
     def _batch_size(self, n_rows: int) -> int:
@@ -336,23 +371,20 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             return auto_batch_size(n_rows)
         return min(int(self.batch_size), n_rows)
 
-    def _carry_over(
-        self, x: ColumnStatistics, y: ColumnStatistics, *, merge: bool = False
-    ):
+    def _carry_over(self, x: Inputs, y: ColumnStatistics):
         """Return the fitted network, expressed in the statistics of new rows."""
         x_old, y_old = self._x_columns, self._y_columns
-        if merge:
-            x, y = x_old.merge(x), y_old.merge(y)
         state = self._state()
         if state.bias[0] is None:
             x = x_old
         if state.bias[-1] is None:
             y = y_old
-        return restandardize(state, (x_old, x), (y_old, y)), x, y
+        scales = (x_old.statistics, x.statistics), (y_old, y)
+        return restandardize(state, *scales), x, y
 
-    def _check_same_shape(self, table) -> None:
+    def _check_same_shape(self, data: FitData) -> None:
         sizes = hidden_sizes(self.hidden_layer_sizes)
-        wanted = (table.X.shape[1], *sizes, self._n_network_outputs(table))
+        wanted = (len(data.x), *sizes, self._n_network_outputs(data.table))
         state = self._state()
         if wanted != state.sizes:
             raise ValueError(
@@ -375,4 +407,6 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
         return tags

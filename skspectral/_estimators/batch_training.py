@@ -12,14 +12,17 @@ from torch import Tensor
 
 from skspectral._columns import (
     ColumnStatistics,
+    Inputs,
     Samples,
     as_target,
-    standardized_tensor,
+    row_blocks,
 )
 from skspectral._engine import (
     LOSSES,
     DenseRows,
+    EncodedRows,
     Epoch,
+    Expansion,
     History,
     LayerRule,
     Rows,
@@ -131,21 +134,19 @@ class _StackedTables:
 
 
 def _stack(
-    tables: list[tuple[Samples, ColumnStatistics, ColumnStatistics]], plan: FitPlan
+    tables: list[tuple[Samples, Inputs, ColumnStatistics]], plan: FitPlan
 ) -> _StackedTables:
     dtype, device = plan.dtype, plan.device
     lengths = [len(table.y) for table, _, _ in tables]
+    X, inputs = tables[0][0].X, tables[0][1]
     rows: Rows
-    if sparse.issparse(tables[0][0].X):
-        parts = [SparseRows(t.X.tocsr(), x.standardized) for t, x, _ in tables]
+    if sparse.issparse(X) or not inputs.is_plain:
+        parts = [_rows(table, x, plan) for table, x, _ in tables]
         rows = parts[0] if len(parts) == 1 else StackedRows(parts)
     else:
-        values = torch.empty(
-            sum(lengths), tables[0][0].X.shape[1], dtype=dtype, device=device
-        )
-        pieces = values.split(lengths)
-        for (table, x, _), out in zip(tables, pieces, strict=True):
-            standardized_tensor(table.X, x, dtype, device, out=out)
+        values = torch.empty(sum(lengths), X.shape[1], dtype=dtype, device=device)
+        for (table, x, _), out in zip(tables, values.split(lengths), strict=True):
+            _hold(table, x, out)
         rows = DenseRows(values)
     targets = [as_target(t.y, y, dtype, device) for t, _, y in tables]
     # Only ratios within a table matter, and these are finite in float32.
@@ -156,6 +157,34 @@ def _stack(
         np.concatenate(weights) if weights else None,
         list(torch.arange(sum(lengths), device="cpu").split(lengths)),
     )
+
+
+def _rows(table: Samples, inputs: Inputs, plan: FitPlan) -> Rows:
+    """Rows of one table: sparse ones, or such whose inputs are computed when taken."""
+    width = inputs.held(table.X[:1]).shape[1]
+    if sparse.issparse(table.X):
+        held: Rows = SparseRows(table.X.tocsr(), inputs.held, width)
+    else:
+        values = torch.empty(len(table.y), width, dtype=plan.dtype, device=plan.device)
+        _hold(table, inputs, values)
+        held = DenseRows(values)
+    if inputs.is_plain:
+        return held
+
+    def tensor(value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        dtype = plan.dtype if value.dtype.kind == "f" else None
+        return torch.tensor(value, dtype=dtype, device=plan.device)
+
+    arrays = {name: tensor(value) for name, value in inputs.expansion().items()}
+    return EncodedRows(held, Expansion(**arrays))
+
+
+def _hold(table: Samples, inputs: Inputs, out: Tensor) -> None:
+    """Write the rows of a table as they are held, computed in float64."""
+    for rows in row_blocks(len(out), out.shape[1]):
+        out[rows] = torch.from_numpy(inputs.held(table.X[rows]))
 
 
 def _train_batch(

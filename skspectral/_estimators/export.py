@@ -1,8 +1,11 @@
 """The fitted network in other hands: scikit-learn's MLP, a torch module."""
 
+import copy
+
 import numpy as np
 import torch
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelBinarizer
 
 from skspectral.nn import ACTIVATIONS, Standardized
@@ -11,15 +14,20 @@ __all__ = ["as_sklearn_mlp", "as_torch_module"]
 
 
 def as_torch_module(network, x, y) -> Standardized:
-    """Network between the scaling of its inputs and outputs (Columns x and y)."""
-    arrays = (x.mean, x.divisor, y.mean, y.multiplier)
-    return Standardized(
-        network, *(torch.tensor(array, device="cpu") for array in arrays)
+    """Network between its inputs (Inputs x) and its outputs (ColumnStatistics y)."""
+    arrays = (x.statistics.mean, x.statistics.divisor, y.mean, y.multiplier)
+    x_mean, x_scale, y_mean, y_scale = (
+        torch.tensor(array, device="cpu") for array in arrays
     )
+    columns = None if x.is_plain else copy.deepcopy(x.module)
+    return Standardized(network, x_mean, x_scale, y_mean, y_scale, columns)
 
 
 def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
     """The same network as MLPRegressor, or as MLPClassifier where classes are given.
+
+    Where the inputs are not the columns of the table, a Pipeline of the encoder and the
+    MLP.
 
     Raises
     ------
@@ -47,8 +55,9 @@ def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
     mlp.best_loss_ = estimator.best_loss_
     # Scores on validation rows, which scikit-learn's early stopping watches.
     mlp.validation_scores_ = mlp.best_validation_score_ = None
-    mlp.n_features_in_ = estimator.n_features_in_
-    if hasattr(estimator, "feature_names_in_"):
+    mlp.n_features_in_ = mlp.coefs_[0].shape[0]
+    is_plain = estimator._x_columns.is_plain
+    if is_plain and hasattr(estimator, "feature_names_in_"):
         mlp.feature_names_in_ = estimator.feature_names_in_
     if classes is not None:
         # MLPClassifier keeps its decoder in a private attribute; there is no other way
@@ -62,4 +71,4 @@ def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
         )
         binary = multilabel or len(classes) == 2
         mlp.out_activation_ = "logistic" if binary else "softmax"
-    return mlp
+    return mlp if is_plain else make_pipeline(estimator.encoder_, mlp)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from scipy import sparse
 
-from skspectral._columns import ColumnStatistics, Samples
+from skspectral._columns import ColumnStatistics, Inputs, Samples
 from skspectral._engine import AfterStep, History, LayerRule, Schedule
 from skspectral._estimators.network_state import NetworkState
 
@@ -25,20 +25,21 @@ CACHE_BYTES = 6 * 2**20  # second level and a share of the third; measured: 4 to
 
 @dataclass(frozen=True, eq=False)
 class FitData:
-    """The data of a fit: checked rows and their statistics.
+    """The data of a fit: checked rows, inputs, statistics of targets.
 
     Attributes
     ----------
     table : Samples
     watched : Samples or None
         Validation rows.
-    x, y : ColumnStatistics
-        Statistics of inputs and targets.
+    x : Inputs
+    y : ColumnStatistics
+        Statistics of the targets.
     """
 
     table: Samples
     watched: Samples | None
-    x: ColumnStatistics
+    x: Inputs
     y: ColumnStatistics
 
 

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skspectral._columns import row_blocks
+from skspectral._columns import ColumnEncoder, row_blocks, validate_table
 from skspectral._core import (
     NO_CORE,
     Core,
@@ -17,7 +17,6 @@ from skspectral._core import (
 from skspectral._engine import layer_rules
 from skspectral._estimators.export import as_torch_module
 from skspectral._estimators.network_state import NetworkState
-from skspectral._estimators.validation import validate_table
 
 __all__ = ["FittedSpectralMLP"]
 
@@ -97,7 +96,8 @@ class FittedSpectralMLP(BaseEstimator):
             count += rule.phi * layer.phi.numel()
             count += (layer.bias is not None) * rule.bias * layer.out_features
             if rule.lambda_:
-                count += (rule.gate in ("in", "both")) * layer.in_features
+                senders = len(set(rule.groups)) if rule.groups else layer.in_features
+                count += (rule.gate in ("in", "both")) * senders
                 count += (rule.gate in ("out", "both")) * layer.out_features
         return int(count)
 
@@ -134,21 +134,35 @@ class FittedSpectralMLP(BaseEstimator):
         if constant.any():
             with torch.no_grad():
                 network.layers[-1].phi[constant] = 0  # no column moves these outputs
-        relevance = input_relevance(network).numpy()
-        # The network never sees a constant column.
-        relevance[self._x_columns.is_constant | constant.all()] = 0.0
+        of_inputs, x = input_relevance(network).numpy(), self._x_columns
+        # The network never sees a constant input.
+        of_inputs[x.statistics.is_constant | constant.all()] = 0.0
+        relevance = of_inputs
+        if not x.is_plain:  # the norm over the inputs of a column
+            squares = np.bincount(x.columns, of_inputs**2, minlength=x.n_columns)
+            relevance = np.sqrt(squares)
         total = relevance.sum()
         return relevance / total if total > 0 else relevance
 
     @property
     def coefs_(self):
-        """Effective weights on raw columns: float64 arrays (in, out), as in MLP."""
+        """Effective weights: float64 arrays (in, out), as in scikit-learn's MLP.
+
+        The first are those of raw columns, where each column is one input of the
+        network, else those of the columns of ``encoder_.transform(X)``.
+        """
         return self._raw_units()[0]
 
     @property
     def intercepts_(self):
-        """Effective biases on raw columns: float64 arrays (out,), as in MLP."""
+        """Effective biases: float64 arrays (out,), to go with `coefs_`."""
         return self._raw_units()[1]
+
+    @property
+    def encoder_(self):
+        """The encoder in front of the network: a fitted ColumnEncoder."""
+        check_is_fitted(self)
+        return ColumnEncoder._of_network(self, self._reader, self._x_columns)
 
     def _raw_units(self):
         check_is_fitted(self)
@@ -158,8 +172,9 @@ class FittedSpectralMLP(BaseEstimator):
             np.zeros(w.shape[0]) if b is None else b.astype(np.float64)
             for w, b in zip(weights, state.bias, strict=True)
         ]
-        weights[0] = weights[0] / x.divisor
-        bias[0] = bias[0] - weights[0] @ x.mean
+        if x.is_plain:
+            weights[0] = weights[0] / x.statistics.divisor
+            bias[0] = bias[0] - weights[0] @ x.statistics.mean
         weights[-1] = weights[-1] * y.multiplier[:, None]
         bias[-1] = y.unstandardized(bias[-1])
         return [np.ascontiguousarray(w.T) for w in weights], bias
@@ -211,6 +226,7 @@ class FittedSpectralMLP(BaseEstimator):
             and len(X) > 0
             and X.shape[1] == self.n_features_in_
             and not hasattr(self, "feature_names_in_")
+            and not self._reader.categories
             and bool(np.isfinite(X).all())
         )
 
@@ -221,8 +237,10 @@ class FittedSpectralMLP(BaseEstimator):
         -------
         torch.nn.Module
             Centres and scales its input in float64, applies the network (attribute
-            `network`, a :class:`skspectral.nn.SpectralMLP`) and scales back. Returns
-            float64 of shape (n, n_outputs): predictions of the regressor, logits of
-            the classifier. A copy: training it does not touch the estimator.
+            `network`, a :class:`skspectral.nn.SpectralMLP`) and scales back. Takes rows
+            of numbers, NaN where one is missing; of categories the codes, as
+            ``encoder_.to_numbers(X)`` returns them. Returns float64 of shape (n,
+            n_outputs): predictions of the regressor, logits of the classifier. A copy:
+            training it does not touch the estimator.
         """
         return as_torch_module(self._network(), self._x_columns, self._y_columns)

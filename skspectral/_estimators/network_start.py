@@ -65,6 +65,11 @@ def start_network(
         a_phi, a_lambda = float(rule.alpha_phi), float(rule.alpha_lambda)
         ratio = a_phi / a_lambda if a_phi > 0 and a_lambda > 0 else 1.0
         norm = weight.norm(dim=axis)
+        if rule.groups is not None:  # of all that an eigenvalue gates
+            groups = torch.tensor(rule.groups, device="cpu")
+            squares = norm.new_zeros(1, len(set(rule.groups)))
+            squares.index_add_(1, groups, norm**2)
+            norm = squares.sqrt()[:, groups]
         value = norm.sqrt() * ratio**0.25
         own.copy_(value)
         safe = torch.where(value > 0, value, 1.0)

@@ -2,15 +2,26 @@
 
 import math
 import sys
-from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skspectral._columns import (
+    FLAG,
+    Rule,
+    check_rules,
+    count_of,
+    is_finite_number,
+    is_flag,
+    is_integer,
+    one_of,
+    strength_of,
+)
+from skspectral._columns import RULES as RULES_OF_COLUMNS
 from skspectral._core import check_cut
 from skspectral.nn import ACTIVATIONS
 
@@ -21,85 +32,10 @@ __all__ = [
     "check_parameters",
     "check_rules",
     "hidden_sizes",
+    "is_finite_number",
     "is_flag",
     "is_integer",
-    "is_real",
 ]
-
-
-LONGEST = 150  # characters of a value in an error
-
-
-class Rule(NamedTuple):
-    """The rule of a parameter.
-
-    Attributes
-    ----------
-    must : str
-        What a value must be.
-    holds : callable
-        Whether a value keeps the rule.
-    way_out : str
-        What to do instead.
-    """
-
-    must: str
-    holds: Callable[[Any], bool]
-    way_out: str
-
-
-def is_real(value: Any) -> bool:
-    """Whether a value is a finite number, and not True or False."""
-    if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:  # an integer too large for a float
-        return False
-
-
-def is_integer(value: Any) -> bool:
-    """Whether a value is an integer, NumPy's included, and not True or False."""
-    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
-
-
-def _one_of(*options: Any) -> Rule:
-    names = ", ".join(repr(option) for option in options)
-    must = f"one of {names}" if len(options) > 1 else names
-
-    def holds(value: Any) -> bool:
-        if isinstance(value, str):  # NumPy's strings too
-            return str(value) in options
-        # `in` alone would let 1 pass for True.
-        return any(type(value) is type(o) and value == o for o in options)
-
-    return Rule(must, holds, "Choose one of these.")
-
-
-def is_flag(value: Any) -> bool:
-    """Whether a value is True or False, NumPy's included."""
-    return isinstance(value, (bool, np.bool_))
-
-
-FLAG = Rule("True or False", is_flag, "Use True or False.")
-
-
-def _strength(way_out: str, *, none: bool = True) -> Rule:
-    return Rule(
-        "a finite number >= 0" + (" or None" if none else ""),
-        lambda v: (none and v is None) or (is_real(v) and v >= 0),
-        way_out,
-    )
-
-
-def _count(way_out: str, *, auto: bool = False, least: int = 1) -> Rule:
-    def holds(value: Any) -> bool:
-        if isinstance(value, str):
-            return auto and value == "auto"
-        return is_integer(value) and value >= least
-
-    must = f"an integer >= {least}" + (" or 'auto'" if auto else "")
-    return Rule(must, holds, way_out)
 
 
 def _is_random_state(value: Any) -> bool:
@@ -124,19 +60,21 @@ RULES: dict[str, Rule] = {
         _widths,
         "For a linear model pass ().",
     ),
-    "activation": _one_of(*ACTIVATIONS),
+    "activation": one_of(*ACTIVATIONS),
     "fit_intercept": FLAG,
-    "parametrization": _one_of("spectral", "dense"),
-    "gate": _one_of("out", "in", "both"),
-    "trainable": _one_of("all", "eigenvalues", "eigenvectors"),
+    "parametrization": one_of("spectral", "dense"),
+    "gate": one_of("out", "in", "both"),
+    "trainable": one_of("all", "eigenvalues", "eigenvectors"),
     "alpha": Rule(
         "a finite number >= 0 or 'auto'",
-        lambda v: (isinstance(v, str) and v == "auto") or (is_real(v) and v >= 0),
+        lambda v: (
+            (isinstance(v, str) and v == "auto") or (is_finite_number(v) and v >= 0)
+        ),
         "Pass 0 for no penalty.",
     ),
-    "alpha_phi": _strength("None takes `alpha`; 0 is no penalty."),
-    "alpha_lambda": _strength("None takes `alpha`; 0 is no penalty."),
-    "alpha_readout": _strength("None takes `alpha`; 0 is no penalty."),
+    "alpha_phi": strength_of("None takes `alpha`; 0 is no penalty."),
+    "alpha_lambda": strength_of("None takes `alpha`; 0 is no penalty."),
+    "alpha_readout": strength_of("None takes `alpha`; 0 is no penalty."),
     "standardize": Rule(
         "True, False, 'X' or 'y'",
         lambda v: (
@@ -144,21 +82,22 @@ RULES: dict[str, Rule] = {
         ),
         "True scales both X and y.",
     ),
-    "batch_size": _count("'auto' chooses by the number of rows.", auto=True),
-    "learning_rate": _one_of("constant", "linear", "cosine")._replace(
+    **RULES_OF_COLUMNS,
+    "batch_size": count_of("'auto' chooses by the number of rows.", auto=True),
+    "learning_rate": one_of("constant", "linear", "cosine")._replace(
         way_out="It is the schedule; the rate itself is `learning_rate_init`."
     ),
     "learning_rate_init": Rule(
         "a finite number > 0",
-        lambda v: is_real(v) and v > 0,
+        lambda v: is_finite_number(v) and v > 0,
         "The default, 1e-2, suits standardised data.",
     ),
-    "max_iter": _count("It counts epochs; 'auto' lets a core form.", auto=True),
-    "tol": _strength("Pass 0 to count any improvement.", none=False),
+    "max_iter": count_of("It counts epochs; 'auto' lets a core form.", auto=True),
+    "tol": strength_of("Pass 0 to count any improvement.", none=False),
     "early_stopping": FLAG,
     "validation_fraction": Rule(
         "a number in (0, 1)",
-        lambda v: is_real(v) and 0 < v < 1,
+        lambda v: is_finite_number(v) and 0 < v < 1,
         "It is the share of the rows that early stopping watches.",
     ),
     "n_iter_no_change": Rule(
@@ -170,7 +109,7 @@ RULES: dict[str, Rule] = {
         ),
         "It counts epochs; infinity never stops.",
     ),
-    "n_iter_warmup": _count("It counts epochs without penalty; 0 is none.", least=0),
+    "n_iter_warmup": count_of("It counts epochs without penalty; 0 is none.", least=0),
     "shuffle": FLAG,
     "warm_start": FLAG,
     "random_state": Rule(
@@ -178,7 +117,7 @@ RULES: dict[str, Rule] = {
         _is_random_state,
         "An integer makes results reproducible.",
     ),
-    "dtype": _one_of("float32", "float64"),
+    "dtype": one_of("float32", "float64"),
     "device": Rule(
         "a string such as 'auto', 'cpu' or 'cuda:0'",
         lambda v: isinstance(v, str),
@@ -193,7 +132,10 @@ RULES: dict[str, Rule] = {
         "None, 'balanced' or a dict from class to a finite weight >= 0",
         lambda v: (
             v is None
-            or (isinstance(v, dict) and all(is_real(w) and w >= 0 for w in v.values()))
+            or (
+                isinstance(v, dict)
+                and all(is_finite_number(w) and w >= 0 for w in v.values())
+            )
             or (isinstance(v, str) and v == "balanced")
         ),
         "'balanced' weighs classes inversely to their frequencies.",
@@ -226,32 +168,6 @@ def check_parameters(estimator: Any) -> None:
             "parametrization='dense', which has no eigenvalues to train. Leave "
             "`trainable='all'` for a dense network."
         )
-
-
-def check_rules(values: dict[str, Any], rules: dict[str, Rule]) -> None:
-    """Raise for the first of some named values that breaks its rule.
-
-    Nothing is checked where scikit-learn's configuration says
-    ``skip_parameter_validation=True``.
-    """
-    if get_config()["skip_parameter_validation"]:
-        return
-    for name, value in values.items():
-        rule = rules[name]
-        if not rule.holds(value):
-            raise InvalidParameterError(
-                f"`{name}` must be {rule.must}; got {name}={_shown(value)}. "
-                f"{rule.way_out}"
-            )
-
-
-def _shown(value: Any) -> str:
-    """Return a value as an error shows it: not longer than two lines."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python prints no integer of more than 4,300 digits
-        return f"a value of type {type(value).__name__} that is too long to print"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def check_cut_parameters(widths: tuple[int, ...], **cut: Any) -> None:

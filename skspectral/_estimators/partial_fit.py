@@ -8,7 +8,7 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skspectral._columns import DistinctRows, Samples, effective_size, fit_statistics
+from skspectral._columns import DistinctRows, Samples, effective_size
 from skspectral._engine import Schedule
 from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.batch_training import train_together
@@ -122,16 +122,20 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
             before = () if first else (self._n_rows, self._n_effective)
             counts = StreamCounts(*before)
         counts = counts.with_chunk(table)
-        self._resolve_alpha(counts.n_different, counts.effective)
         # Weights count within a chunk, and a chunk counts by its rows: statistics are
         # merged by these, and gradients divided by the mean weight of their chunk.
-        x, y = fit_statistics(table, self.standardize, regression=self._regression)
-        data, state, losses = FitData(table, None, x, y), None, []
-        if not first:
-            self._check_same_shape(table)
-            state, x, y = self._carry_over(x, y, merge=True)
+        state, losses, y = None, [], self._scale_y(table)
+        if first:
+            data = FitData(table, None, self._fit_inputs(table), y)
+        else:
+            x, y = self._x_columns.updated(table), self._y_columns.merge(y)
+            data = FitData(table, None, x, y)
+            self._check_same_shape(data)
+            state, x, y = self._carry_over(x, y)
             data = dataclasses.replace(data, x=x, y=y)
             losses = list(self.loss_curve_)
+        bends = bool(data.x.knots)
+        self._resolve_alpha(counts.n_different, counts.effective, bends=bends)
         schedule = Schedule(
             n_epochs=1,
             batch_size=self._batch_size(n_rows),

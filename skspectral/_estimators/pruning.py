@@ -197,7 +197,8 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
     def _refit_without_penalty(self, X, y, sample_weight):
         """Train on without penalty, which undoes the shrinkage of the survivors."""
         table = validate_training_rows(self, X, y, sample_weight, reset=False)
-        self._check_same_shape(table)
+        data = FitData(table, None, self._x_columns, self._y_columns)
+        self._check_same_shape(data)
         schedule = Schedule(
             n_epochs=max(1, math.ceil(self.n_iter_ / 4)),
             batch_size=self._batch_size(len(table.y)),
@@ -205,7 +206,7 @@ class PrunableSpectralMLP(IncrementalSpectralMLP):
             shuffle=self.shuffle,
         )
         plan = self._plan_training(
-            FitData(table, None, self._x_columns, self._y_columns),
+            data,
             schedule,
             self._draw_seeds()[0],
             self._state(),

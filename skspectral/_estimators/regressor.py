@@ -16,8 +16,8 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
     A multi-layer perceptron whose layers are written in eigenvectors and eigenvalues,
     both with an L2 penalty. One eigenvalue gates each hidden node. The penalty drives
     nodes to zero that are not worth its price; the others are the core. A wider start
-    adds few nodes to it. Not for images, text or sequences, and where nothing but
-    accuracy on a table counts, try boosted trees as well.
+    adds few nodes to it. Tables go in as they are: frames with numbers, categories and
+    missing values. Not for images, text or sequences.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
         smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
-        to 1e-2; the value in use is `alpha_`. Rows of unequal weight w count as
+        to 1e-2; with ramps it is 3 divided by it, from 2e-4. The value in use is
+        `alpha_`. Rows of unequal weight w count as
         ``(sum w)^2 / sum w^2``, and in `partial_fit` rows seen again do not count.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
@@ -61,6 +62,20 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         sample weights; ``"X"`` or ``"y"`` does one of them. A column of X that is
         constant in training has no influence, and a constant target is predicted as
         that constant.
+    encoding : {"auto", "linear", "piecewise"}, default="auto"
+        How numeric columns enter the network. ``"linear"``: each is one input.
+        ``"piecewise"``: each is followed by ramps between its knots, so that a node is
+        a sum of piecewise-linear functions of single columns, which
+        :class:`NodeDisplay` draws [4]_. ``"auto"``: those columns along which y bends,
+        if it bends much along any of them; see :class:`ColumnEncoder`, the encoder in
+        front of the network. Smooth targets, images and networks whose nodes are to be
+        counted want ``"linear"``.
+    n_knots : int, default=48
+        Knots of a column with ramps, at most.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Names, positions or a mask of the columns of categories, which become dummies.
+        ``"from_dtype"``: those of a frame that hold strings, categories or objects that
+        are no numbers, and such columns of an array of objects. None: none.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch, at most: an epoch is cut into equal minibatches.
         ``"auto"`` is a fortieth of the rows, from 64 to 512.
@@ -128,18 +143,22 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         False where some nodes of a layer are nearly dead but no gap sets them apart:
         the fit was too short to tell, which it also warns of.
     feature_importances_ : ndarray of shape (n_features_in_,)
-        Importance of the input columns, summing to 1 (or all zero). With ``gate="in"``
+        Importance of the columns of X, summing to 1 (or all zero). With ``gate="in"``
         R of the input nodes. With ``gate="out"`` the path norm through the network: a
-        ranking, not a gate: noise keeps some of it.
+        ranking, not a gate: noise keeps some of it. Of a column with several inputs
+        the norm over these.
     eigenvectors_ : list of ndarray of shape (n_out, n_in)
         phi of each layer, in standardised units. Read-only, like the eigenvalues.
     eigenvalues_in_, eigenvalues_out_ : list of ndarray
         Eigenvalues of the sending and of the receiving nodes of each layer;
         ``weight = (eigenvalues_in - eigenvalues_out[:, None]) * eigenvectors``.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Effective weights on raw columns, float64, as in scikit-learn's MLP.
+        Effective weights, float64, as in scikit-learn's MLP. The first are those of
+        raw columns where each is one input, else those of ``encoder_.transform(X)``.
     intercepts_ : list of ndarray of shape (n_out,)
-        Effective biases on raw columns.
+        Effective biases, to go with these.
+    encoder_ : ColumnEncoder
+        From the columns of X to the inputs of the network: its knots and categories.
     n_trained_parameters_ : int
         Numbers that were trained.
     alpha_ : float
@@ -196,13 +215,17 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
        arXiv:2406.01183.
     .. [3] L. Giambagli et al., "Machine learning in spectral domain", Nat. Commun. 12,
        1330 (2021), arXiv:2005.14436.
+    .. [4] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features
+       in tabular deep learning", NeurIPS 2022, arXiv:2203.05556.
 
     Examples
     --------
     >>> from skspectral import SpectralMLPRegressor
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0).fit(X, y)
+    >>> reg = SpectralMLPRegressor(
+    ...     hidden_layer_sizes=50, encoding="linear", random_state=0
+    ... ).fit(X, y)
     >>> reg.core_sizes_  # of 50 nodes; the teacher has 5
     (5,)
     >>> reg.prune().hidden_layer_sizes
@@ -225,6 +248,9 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         alpha_lambda=None,
         alpha_readout=None,
         standardize=True,
+        encoding="auto",
+        n_knots=48,
+        categorical_features="from_dtype",
         batch_size="auto",
         learning_rate="linear",
         learning_rate_init=1e-2,
@@ -252,6 +278,9 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         self.alpha_lambda = alpha_lambda
         self.alpha_readout = alpha_readout
         self.standardize = standardize
+        self.encoding = encoding
+        self.n_knots = n_knots
+        self.categorical_features = categorical_features
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
@@ -309,8 +338,9 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
 
         Returns
         -------
-        sklearn.neural_network.MLPRegressor
-            Fitted, on raw columns in float64.
+        sklearn.neural_network.MLPRegressor or sklearn.pipeline.Pipeline
+            Fitted, on raw columns in float64. Where some columns have ramps, dummies or
+            an indicator, a Pipeline of `encoder_` and the MLP.
 
         Raises
         ------

@@ -1,11 +1,10 @@
 """Checks of what users pass to ``fit``: rows, targets, weights."""
 
 import datetime
-from reprlib import repr as shorten
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import assert_all_finite, validate_data
+from sklearn.utils.validation import assert_all_finite
 
 from skspectral._columns import (
     Samples,
@@ -14,16 +13,16 @@ from skspectral._columns import (
     is_missing,
     is_real,
     non_finite_message,
-    refuse_equal_names,
     refuse_missing_targets,
+    refuse_ragged,
     row_blocks,
     select_rows,
+    validate_table,
 )
 
 __all__ = [
     "check_finite",
     "validate_rows",
-    "validate_table",
     "validate_training_rows",
     "validate_validation_rows",
 ]
@@ -88,53 +87,15 @@ def validate_validation_rows(estimator, X, y, sample_weight):
 
 def _checked(estimator, X, y, **options):
     """Return X, dense or CSR, and y, as ``validate_data`` passes them."""
-    _refuse_ragged("y", y)
+    refuse_ragged("y", y)
     if estimator._regression:
         _refuse_targets(y)
     refuse_missing_targets(y, is_label=not estimator._regression)
-    X, y = validate_table(
-        estimator,
-        X,
-        y=y,
-        multi_output=True,
-        y_numeric=estimator._regression,
-        **options,
-    )
+    y_numeric = estimator._regression
+    X, y = validate_table(estimator, X, y=y, y_numeric=y_numeric, **options)
     if estimator._regression:
         assert_all_finite(y, input_name="y")  # infinity in a column of objects
     return as_dense_or_csr(X), y
-
-
-def validate_table(estimator, X, **options):
-    """Return X as ``validate_data`` does, float64 or float32, dense or sparse.
-
-    Raises with a way out where ``validate_data`` has none.
-    """
-    refuse_equal_names(X)
-    try:
-        return validate_data(
-            estimator,
-            X,
-            accept_sparse=["csr", "csc"],
-            dtype=[np.float64, np.float32],
-            **options,
-        )
-    except ValueError:
-        _refuse_ragged("X", X)
-        raise
-
-
-def _refuse_ragged(name: str, values) -> None:
-    """Raise where the rows of a list are of different lengths."""
-    if not isinstance(values, (list, tuple)):
-        return
-    try:
-        np.asarray(values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name} must hold rows of one length; got {shorten(values)}. Fill the "
-            "short ones up, or leave them out."
-        ) from error
 
 
 def _refuse_targets(y) -> None:
@@ -175,7 +136,7 @@ def _check_finite(name: str, numbers) -> None:
         part = numbers[rows]
         part = part.tocoo() if sparse.issparse(part) else part
         values = part.data if sparse.issparse(part) else part
-        finite = np.isfinite(values)
+        finite = ~np.isinf(values) if name != "y" else np.isfinite(values)
         if not finite.all():
             place = np.unravel_index(int(np.argmin(finite)), finite.shape)
             column = part.col[place] if sparse.issparse(part) else place[1]

@@ -12,12 +12,12 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from skspectral._columns import check_weight, refuse_equal_names
+from skspectral._columns import check_weight, refuse_equal_names, table_reader
 from skspectral._estimators import (
     BaseSpectralMLP,
     fit_together,
+    is_finite_number,
     is_integer,
-    is_real,
     warn_user,
 )
 from skspectral._inspection.pruning_curves import name_of
@@ -147,16 +147,22 @@ def null_importances(
             f"`n_repeats` must be an integer >= 1; got n_repeats={n_repeats!r}. "
             "A level of 0.05 needs 19."
         )
-    if not (is_real(level) and 0 < level < 1):
+    if not (is_finite_number(level) and 0 < level < 1):
         raise ValueError(
             f"`level` must be in (0, 1); got level={level!r}. It is the probability "
             "that `support` holds any column where y is noise."
         )
     refuse_equal_names(X)
     names = _get_feature_names(X)
+    reader = table_reader(X, estimator.categorical_features)
     X = check_array(
-        X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X"
+        reader.read(X) if reader.reads(X) else X,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        ensure_all_finite="allow-nan",
+        input_name="X",
     )
+    categorical = [c + k for k in (0, X.shape[1]) for c in reader.categories]
     check_consistent_length(X, y)
     sample_weight = check_weight(sample_weight, X.shape[0])
     if sample_weight is not None:  # a row of weight 0 is not there, nor in a copy
@@ -173,8 +179,9 @@ def null_importances(
             shadow = X[rng.permutation(X.shape[0])]
             tables.append((stack([X, shadow]), y, {"sample_weight": sample_weight}))
             model = clone(estimator)
-            # Not by `set_params`: the constructor of a subclass may not have it.
+            # Not by `set_params`: the constructor of a subclass may not have them.
             model.random_state = int(rng.randint(np.iinfo(np.int32).max))
+            model.categorical_features = categorical or None
             models.append(model)
         fit_together(models, tables, warn=False)
         columns += [model.feature_importances_ for model in models]

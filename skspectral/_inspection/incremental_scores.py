@@ -123,7 +123,7 @@ def _outputs(
     network = module.network
     act = ACTIVATIONS[network.activation].function
     layers = list(network.layers)
-    h = (x - module.x_mean) / module.x_scale
+    h = module.inputs(x)
     for before in layers[: layer + 1]:
         h = act(before(h))
     after = layers[layer + 1]

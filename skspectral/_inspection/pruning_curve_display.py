@@ -64,7 +64,9 @@ class PruningCurveDisplay:
     >>> from skspectral import PruningCurveDisplay, SpectralMLPRegressor
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0).fit(X, y)
+    >>> reg = SpectralMLPRegressor(
+    ...     hidden_layer_sizes=50, encoding="linear", random_state=0
+    ... ).fit(X, y)
     >>> display = PruningCurveDisplay.from_estimator(reg, X, y, random_state=0)
     >>> display.core_size, sorted(display.lines_)
     (5, ['R', 'path', 'random'])

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from sklearn.base import is_classifier
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skspectral._columns import check_weight, refuse_missing_targets
+from skspectral._columns import check_weight, refuse_missing_targets, validate_table
 from skspectral._core import RELEVANCES, find_core
 from skspectral._estimators import NetworkState, is_integer
 from skspectral._inspection.incremental_scores import (
@@ -131,7 +131,9 @@ def pruning_curve(
     >>> from skspectral import SpectralMLPRegressor, pruning_curve
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0).fit(X, y)
+    >>> reg = SpectralMLPRegressor(
+    ...     hidden_layer_sizes=50, encoding="linear", random_state=0
+    ... ).fit(X, y)
     >>> curve = pruning_curve(reg, X, y, n_nodes=[4, 5, 50], random_state=0)
     >>> curve.core_size, curve.n_nodes
     (5, array([ 4,  5, 50]))
@@ -267,7 +269,7 @@ def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
     masks[layer] = torch.zeros_like(masks[layer])
     masks[layer][torch.from_numpy(kept)] = True
     small = remove_nodes(network, masks)
-    pruned = copy.copy(estimator)  # shares the column statistics: it is never trained
+    pruned = copy.copy(estimator)  # shares the inputs: it is never trained
     pruned.hidden_layer_sizes = small.sizes[1:-1]
     pruned._network_state = NetworkState.from_network(small)
     return pruned
@@ -276,14 +278,11 @@ def _cut(estimator, network: SpectralMLP, layer: int, kept: np.ndarray):
 def _own_scores(estimator, module, X, y, weight, layer, orders, numbers) -> np.ndarray:
     """Return R2 or accuracy by order and number, (n_orders, n_points)."""
     regression = not is_classifier(estimator)
-    X, y = validate_data(
+    X, y = validate_table(
         estimator,
         X,
-        y,
+        y=y,
         reset=False,
-        accept_sparse=["csr", "csc"],
-        dtype=[np.float64, np.float32],
-        multi_output=True,
         y_numeric=regression,
         ensure_min_samples=2 if regression else 1,
     )

@@ -58,7 +58,9 @@ class RegularizationPathDisplay:
     >>> from skspectral import RegularizationPathDisplay, SpectralMLPRegressor
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0)
+    >>> reg = SpectralMLPRegressor(
+    ...     hidden_layer_sizes=50, encoding="linear", random_state=0
+    ... )
     >>> display = RegularizationPathDisplay.from_estimator(
     ...     reg, X, y, alphas=[1e-3, 1e-1]
     ... )

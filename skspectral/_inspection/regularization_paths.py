@@ -136,7 +136,9 @@ def regularization_path(
     >>> from skspectral import SpectralMLPRegressor, regularization_path
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0)
+    >>> reg = SpectralMLPRegressor(
+    ...     hidden_layer_sizes=50, encoding="linear", random_state=0
+    ... )
     >>> path = regularization_path(reg, X, y, alphas=[1e-3, 1e-1])
     >>> path.core_sizes[:, 0], path.relevances[0].shape
     (array([5, 1]), (2, 50))

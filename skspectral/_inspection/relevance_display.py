@@ -63,7 +63,9 @@ class RelevanceDisplay:
     >>> from skspectral import RelevanceDisplay, SpectralMLPRegressor
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0).fit(X, y)
+    >>> reg = SpectralMLPRegressor(
+    ...     hidden_layer_sizes=50, encoding="linear", random_state=0
+    ... ).fit(X, y)
     >>> display = RelevanceDisplay.from_estimator(reg)
     >>> int(display.core_masks[0].sum())
     5

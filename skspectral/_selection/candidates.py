@@ -243,7 +243,8 @@ def _largest_batch(fit) -> int:
             n_classes = len(np.unique(np.asarray(y)))
             n_outputs = n_classes if n_classes > 2 else 1
         hidden = hidden_sizes(fit.network.hidden_layer_sizes)
-        sizes = (np.shape(X)[1], *hidden, n_outputs)
+        # As if each column were one input. Where they are more, fewer train at once.
+        sizes = (X.shape[1] if hasattr(X, "shape") else len(X[0]), *hidden, n_outputs)
         return networks_at_once(fit.network, sizes, n_rows=shape[0])
     except Exception:  # it fails in its batch as well, and is reported there
         return 1
@@ -296,7 +297,7 @@ def _train(caller, scorer, fits, stack) -> list[tuple[Any, str | None]]:
         except Exception:  # of this candidate: it gets error_score
             plans.pop(number, None)
             note_error(number)
-    trained = train_together(list(plans.values()), at_once=len(fits))
+    trained = train_together(list(plans.values()))
     for (number, plan), outcome in zip(plans.items(), trained, strict=True):
         network = fits[number].network
         try:

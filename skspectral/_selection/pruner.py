@@ -154,7 +154,9 @@ class SpectralPruner(
     >>> from skspectral import SpectralMLPRegressor, SpectralPruner
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, teacher = make_teacher_student(2000, n_teacher_nodes=5, random_state=0)
-    >>> reg = SpectralMLPRegressor(hidden_layer_sizes=50, random_state=0)
+    >>> reg = SpectralMLPRegressor(
+    ...     hidden_layer_sizes=50, encoding="linear", random_state=0
+    ... )
     >>> pruner = SpectralPruner(reg).fit(X, y)
     >>> [row["nodes"] for row in pruner.report_]  # the teacher has 5
     [(50,), (5,)]

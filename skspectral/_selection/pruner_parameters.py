@@ -16,8 +16,8 @@ from skspectral._estimators import (
     check_parameters,
     check_rules,
     hidden_sizes,
+    is_finite_number,
     is_integer,
-    is_real,
 )
 
 __all__ = ["check_pruner"]
@@ -26,7 +26,7 @@ __all__ = ["check_pruner"]
 PRUNER_RULES = {
     "max_loss": Rule(
         "a finite number >= 0 or None",
-        lambda v: v is None or (is_real(v) and v >= 0),
+        lambda v: v is None or (is_finite_number(v) and v >= 0),
         "It is the score that a cut may cost; None cuts by relevance alone.",
     ),
     "rule": Rule(

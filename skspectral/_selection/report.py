@@ -9,7 +9,8 @@ def report_row(name, estimator, score, scored_on) -> dict:
     """Return one row of the report: the size of a network, and its score."""
     state, x, y = estimator._state(), estimator._x_columns, estimator._y_columns
     arrays = [*state.phi, *state.lambda_in, *state.lambda_out, *state.bias]
-    arrays += [x.mean, x.variance, y.mean, y.variance]
+    arrays += [s.mean for s in (x.statistics, y)] + [x.statistics.variance, y.variance]
+    arrays += [*x.knots.values(), *x.dummies.values()]
     return {
         "network": name,
         "nodes": state.sizes[1:-1],

@@ -8,7 +8,7 @@ from itertools import product
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, check_cv
-from sklearn.utils import indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skspectral._columns import refuse_missing_targets
@@ -116,7 +116,9 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
     >>> from skspectral.datasets import make_teacher_student
     >>> X, y, _ = make_teacher_student(300, n_teacher_nodes=3, random_state=0)
     >>> search = SpectralGridSearchCV(
-    ...     SpectralMLPRegressor(hidden_layer_sizes=8, random_state=0),
+    ...     SpectralMLPRegressor(
+    ...         hidden_layer_sizes=8, encoding="linear", random_state=0
+    ...     ),
     ...     {"alpha": [1e-3, 1e-1]},
     ... )
     >>> search.fit(X, y).best_params_
@@ -187,6 +189,11 @@ class SpectralGridSearchCV(GridSearchCV, CallbackSupportMixin):
         self.cv_results_ = results
         root.call_on_fit_task_end(**data)
         return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
 
     def _search(self, evaluate_candidates, evaluated, root) -> dict:
         """Let `_run_search`, which a subclass may override, choose the candidates."""

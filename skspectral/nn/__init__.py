@@ -12,6 +12,8 @@ from skspectral.nn._remove_nodes import output_when_shut as output_when_shut
 from skspectral.nn._remove_nodes import remove_nodes
 from skspectral.nn._spectralize import spectralize
 from skspectral.nn._standardized import Standardized as Standardized
+from skspectral.nn._table_inputs import Coordinates as Coordinates
+from skspectral.nn._table_inputs import TableInputs as TableInputs
 
 __all__ = [
     "SpectralLinear",

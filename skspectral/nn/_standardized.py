@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from skspectral.nn._mlp import SpectralMLP
+from skspectral.nn._table_inputs import TableInputs
 
 __all__ = ["Standardized"]
 
@@ -19,6 +20,8 @@ class Standardized(nn.Module):
     x_mean, x_scale : Tensor of shape (n_inputs,)
     y_mean, y_scale : Tensor of shape (n_outputs,)
         Zeros and ones where nothing is scaled. Kept as float64 buffers.
+    columns : TableInputs, optional
+        From the columns of a table to the inputs, where these are not the columns.
     """
 
     x_mean: Tensor
@@ -33,15 +36,24 @@ class Standardized(nn.Module):
         x_scale: Tensor,
         y_mean: Tensor,
         y_scale: Tensor,
+        columns: TableInputs | None = None,
     ) -> None:
         super().__init__()
         self.network = network
+        self.columns = columns
         self.register_buffer("x_mean", x_mean.double())
         self.register_buffer("x_scale", x_scale.double())
         self.register_buffer("y_mean", y_mean.double())
         self.register_buffer("y_scale", y_scale.double())
 
-    def forward(self, x: Tensor) -> Tensor:  # (n, in) -> (n, out), float64
-        x = (x.double() - self.x_mean) / self.x_scale
+    def inputs(self, x: Tensor) -> Tensor:  # (n, columns) -> (n, in), float64
+        """Inputs of the network, for rows of a table."""
+        x = x.double()
+        if self.columns is not None:
+            x = self.columns(x)
+        return (x - self.x_mean) / self.x_scale
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, columns) -> (n, out), float64
+        x = self.inputs(x)
         y = self.network(x.to(self.network.layers[0].phi.dtype))
         return y.double() * self.y_scale + self.y_mean

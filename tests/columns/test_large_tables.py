@@ -35,6 +35,7 @@ def test_a_memory_map_is_a_table(tmp_path, regression, early_stopping, weighted)
     weight = np.arange(len(y)) % 3.0 if weighted else None
     models = [
         SpectralMLPRegressor(
+            encoding="linear",
             hidden_layer_sizes=5,
             max_iter=3,
             early_stopping=early_stopping,
@@ -58,14 +59,16 @@ def test_a_fit_makes_no_numpy_copy_of_the_rows(
     X, y = table
     weight = np.ones(len(y))
     weight[:left_out] = 0
-    model = SpectralMLPRegressor(hidden_layer_sizes=2, max_iter=1, **parameters)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=2, max_iter=1, **parameters
+    )
     assert peak_of(model.fit, X, y, sample_weight=weight) < X.nbytes / 2
 
 
 def test_predicted_classes_cost_no_table_of_probabilities(table):
     X, y = table
     labels = y.argsort().argsort() // 200
-    model = SpectralMLPClassifier(hidden_layer_sizes=2, max_iter=1)
+    model = SpectralMLPClassifier(encoding="linear", hidden_layer_sizes=2, max_iter=1)
     model.fit(X[::10], labels[::10])
     X = np.tile(X, (4, 1))
     probabilities = len(X) * len(model.classes_) * 8
@@ -85,7 +88,7 @@ def test_blocks_are_all_rows_once_and_bounded(width):
 
 def test_a_message_about_many_classes_is_short():
     labels = np.arange(2000) % 1000
-    model = SpectralMLPClassifier(hidden_layer_sizes=2, max_iter=1)
+    model = SpectralMLPClassifier(encoding="linear", hidden_layer_sizes=2, max_iter=1)
     X = np.zeros((2000, 1))
     model.partial_fit(X, labels)
     with pytest.raises(ValueError, match=r"classes \[0, 1, .*\.\.\.\]") as error:

@@ -44,7 +44,7 @@ def make_plan(*, shrink=True, rows=600, classes=None, validation=False, **parame
         2 * rows, n_features=5, n_teacher_nodes=2, random_state=0
     )
     defaults = {"hidden_layer_sizes": 64, "alpha": 3e-3, "max_iter": 150}
-    defaults |= {"random_state": 0, "batch_size": 60}
+    defaults |= {"random_state": 0, "batch_size": 60, "encoding": "linear"}
     Model = SpectralMLPRegressor
     if classes:
         Model = SpectralMLPClassifier
@@ -59,7 +59,7 @@ def make_plan(*, shrink=True, rows=600, classes=None, validation=False, **parame
 
 def outputs(state, plan):
     table = plan.data.table
-    x = (table.X - plan.data.x.mean) / plan.data.x.scale
+    x = (table.X - plan.data.x.statistics.mean) / plan.data.x.statistics.scale
     return state.propagate(np.ascontiguousarray(x, dtype=np.float64))
 
 
@@ -73,7 +73,12 @@ def test_a_node_stays_that_only_unseen_rows_need(monkeypatch):
     y = np.maximum(X[:, 1], 0)
     y[1::2] += 2 * np.abs(X[1::2, 0] - 6) - 4
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=128, alpha=1e-3, max_iter=200, batch_size=60, random_state=0
+        encoding="linear",
+        hidden_layer_sizes=128,
+        alpha=1e-3,
+        max_iter=200,
+        batch_size=60,
+        random_state=0,
     )
     plan = model._plan(*model._read(X, y))
     ((_, history),) = train_together([plan])
@@ -203,7 +208,9 @@ def test_nodes_stay_while_early_stopping_may_bring_them_back():
 
 def test_partial_fit_keeps_every_node():
     X, y, _ = make_teacher_student(600, n_teacher_nodes=2, random_state=0)
-    reg = SpectralMLPRegressor(hidden_layer_sizes=64, alpha=1e-1, batch_size=10)
+    reg = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=64, alpha=1e-1, batch_size=10
+    )
     for _ in range(5):
         reg.partial_fit(X, y)
     assert all(np.linalg.norm(row) > 0 for row in reg._state().phi[0])
@@ -516,6 +523,7 @@ def test_the_nodes_that_leave_are_the_same_in_company(seed):
                 X, y = make_friedman1(120, 5, noise=0.5, random_state=1)
                 rows = np.arange(120) % 3 != fold
                 model = SpectralMLPRegressor(
+                    encoding="linear",
                     hidden_layer_sizes=(40, 24),
                     activation="logistic",
                     alpha=alpha,

@@ -19,7 +19,9 @@ QUICK = {"max_iter": 5, "random_state": 0, "dtype": "float64"}
 
 
 def plan(weight=None, rows=slice(None), **parameters):
-    model = SpectralMLPRegressor(**{"hidden_layer_sizes": 6, **QUICK, **parameters})
+    model = SpectralMLPRegressor(
+        encoding="linear", **{"hidden_layer_sizes": 6, **QUICK, **parameters}
+    )
     return model._plan(*model._read(X[rows], Y[rows], weight))
 
 
@@ -69,6 +71,7 @@ def test_dead_nodes_beside_a_narrow_network_change_nothing(
     X, y = load_diabetes(return_X_y=True)
     kind = {"parametrization": "dense"} if gate is None else {"gate": gate}
     model = SpectralMLPRegressor(
+        encoding="linear",
         hidden_layer_sizes=(5, 20, 3),
         activation=activation,
         max_iter=20,
@@ -128,6 +131,7 @@ def test_a_new_activation_of_which_zero_is_not_zero_is_trained_as_by_torch(monke
     plans = []
     for rate in rates:
         model = SpectralMLPRegressor(
+            encoding="linear",
             hidden_layer_sizes=4,
             activation="softplus",
             standardize=False,

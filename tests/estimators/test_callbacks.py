@@ -15,13 +15,15 @@ X, Y = load_diabetes(return_X_y=True)
 
 
 def test_a_fit_is_silent(capsys):
-    SpectralMLPRegressor(**QUICK).fit(X, Y)
+    SpectralMLPRegressor(encoding="linear", **QUICK).fit(X, Y)
     assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(("verbose", "lines"), [(True, 10), (2, 40)])
 def test_verbose_tells_the_loss(verbose, lines, capsys):
-    model = SpectralMLPRegressor(**{**QUICK, "max_iter": 40}, verbose=verbose)
+    model = SpectralMLPRegressor(
+        encoding="linear", **{**QUICK, "max_iter": 40}, verbose=verbose
+    )
     model.fit(X, Y)
     told = capsys.readouterr().out.splitlines()
     assert len(told) == lines
@@ -89,7 +91,11 @@ class TestScikitLearn:
 
     def test_each_epoch_is_a_task(self):
         seen = Recording()
-        model = SpectralMLPRegressor(**QUICK).set_callbacks(seen).fit(X, Y)
+        model = (
+            SpectralMLPRegressor(encoding="linear", **QUICK)
+            .set_callbacks(seen)
+            .fit(X, Y)
+        )
         assert [path[-1] for path in seen.ended] == [
             *(("epoch", i) for i in range(6)),
             ("fit", 0),
@@ -99,7 +105,11 @@ class TestScikitLearn:
 
     def test_the_network_of_each_epoch_can_be_looked_at(self):
         seen = Looking()
-        model = SpectralMLPRegressor(**QUICK).set_callbacks(seen).fit(X, Y)
+        model = (
+            SpectralMLPRegressor(encoding="linear", **QUICK)
+            .set_callbacks(seen)
+            .fit(X, Y)
+        )
         losses, cores, scores = zip(*seen.ended, strict=True)
         assert list(losses) == model.loss_curve_
         assert cores[-1] == model.core_sizes_
@@ -107,18 +117,28 @@ class TestScikitLearn:
         assert len(set(scores)) == 6
 
     def test_callbacks_do_not_change_the_fit(self):
-        plain = SpectralMLPRegressor(**QUICK).fit(X, Y)
-        watched = SpectralMLPRegressor(**QUICK).set_callbacks(Looking()).fit(X, Y)
+        plain = SpectralMLPRegressor(encoding="linear", **QUICK).fit(X, Y)
+        watched = (
+            SpectralMLPRegressor(encoding="linear", **QUICK)
+            .set_callbacks(Looking())
+            .fit(X, Y)
+        )
         np.testing.assert_array_equal(plain.predict(X), watched.predict(X))
 
     def test_a_callback_may_stop_a_fit(self):
         stop = Recording(lambda context: context.task_id == 2)
-        model = SpectralMLPRegressor(**QUICK).set_callbacks(stop).fit(X, Y)
+        model = (
+            SpectralMLPRegressor(encoding="linear", **QUICK)
+            .set_callbacks(stop)
+            .fit(X, Y)
+        )
         assert model.n_iter_ == 3
 
     def test_a_fit_that_fails_tears_down(self):
         seen = Recording()
-        model = SpectralMLPRegressor(**QUICK, learning_rate_init=1e30)
+        model = SpectralMLPRegressor(
+            encoding="linear", **QUICK, learning_rate_init=1e30
+        )
         with pytest.raises(ValueError, match="finite"):
             model.set_callbacks(seen).fit(X, Y)
         assert seen.set_up == 0
@@ -126,7 +146,9 @@ class TestScikitLearn:
 
     def test_monitor_and_bar(self, callbacks, capsys):
         monitor = callbacks.ScoringMonitor(scoring="r2")
-        network = SpectralMLPRegressor(**QUICK).set_callbacks(monitor)
+        network = SpectralMLPRegressor(encoding="linear", **QUICK).set_callbacks(
+            monitor
+        )
         model = make_pipeline(StandardScaler(), network)
         model.set_callbacks(callbacks.ProgressBar()).fit(X, Y)
         rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
@@ -136,7 +158,9 @@ class TestScikitLearn:
 
     def test_a_pruner_hands_callbacks_on(self):
         seen = Recording()
-        pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=2)
+        pruner = SpectralPruner(
+            SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=2
+        )
         pruner.set_callbacks(seen).fit(X, Y)
         assert [path[-1] for path in seen.epochs()] == [("epoch", i) for i in range(6)]
         assert seen.ended[-1] == [("fit", 0)]
@@ -151,7 +175,7 @@ class TestScikitLearn:
 
         seen = Recording(stop)
         search = kind(
-            SpectralMLPRegressor(**QUICK),
+            SpectralMLPRegressor(encoding="linear", **QUICK),
             {"alpha": [1e-4, 1e-2]},
             cv=2,
             scoring=lambda estimator, X, y: estimator.n_iter_,
@@ -169,7 +193,7 @@ class TestScikitLearn:
 
     def test_callbacks_of_the_network_are_set_up_and_torn_down(self):
         own = Monitor()
-        network = SpectralMLPRegressor(**QUICK).set_callbacks(own)
+        network = SpectralMLPRegressor(encoding="linear", **QUICK).set_callbacks(own)
         search = SpectralGridSearchCV(network, {"alpha": [1e-4, 1e-2]}, cv=2)
         search.fit(X, Y)
         assert len(own.epochs()) == (2 * 2 + 1) * 6
@@ -178,7 +202,7 @@ class TestScikitLearn:
     def test_a_search_in_two_processes_reports(self, callbacks):
         monitor = callbacks.ScoringMonitor(scoring="r2")
         search = SpectralGridSearchCV(
-            SpectralMLPRegressor(**QUICK).set_callbacks(monitor),
+            SpectralMLPRegressor(encoding="linear", **QUICK).set_callbacks(monitor),
             {"alpha": [1e-4, 1e-2], "hidden_layer_sizes": [3, 4]},
             cv=2,
             n_jobs=2,

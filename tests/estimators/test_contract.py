@@ -59,7 +59,7 @@ def test_in_full_batches_a_weight_is_a_repetition(kind):
     weight = np.random.default_rng(1).integers(0, 4, size=len(y))
     n = int(weight.sum())
     # One minibatch an epoch, a fixed alpha: what depends on the number of rows is off.
-    fixed = {"batch_size": n, "alpha": 1e-3, "dtype": "float64"}
+    fixed = {"batch_size": n, "alpha": 1e-3, "dtype": "float64", "encoding": "linear"}
     weighted = kind(**QUICK, **fixed).fit(X, y, sample_weight=weight)
     repeated = kind(**QUICK, **fixed).fit(np.repeat(X, weight, 0), np.repeat(y, weight))
     for a, b in zip(weighted.coefs_, repeated.coefs_):

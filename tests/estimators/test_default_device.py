@@ -40,7 +40,7 @@ WEIGHT = np.random.default_rng(0).uniform(size=120)
 
 
 def regressor(**options):
-    return SpectralMLPRegressor(**{**QUICK, **options})
+    return SpectralMLPRegressor(encoding="linear", **{**QUICK, **options})
 
 
 def predictions(model):
@@ -75,11 +75,19 @@ def every_fit():
     yield from predictions(regressor().partial_fit(X, Y).partial_fit(X, Y))
     rows, classes = load_iris(return_X_y=True)
     for weights in (None, "balanced"):
-        model = SpectralMLPClassifier(**QUICK, class_weight=weights)
+        model = SpectralMLPClassifier(encoding="linear", **QUICK, class_weight=weights)
         yield model.fit(rows, classes).predict_proba(rows)
-    yield SpectralMLPClassifier(**QUICK).fit(rows, classes > 0).predict(rows)
+    yield (
+        SpectralMLPClassifier(encoding="linear", **QUICK)
+        .fit(rows, classes > 0)
+        .predict(rows)
+    )
     labels = np.eye(3, dtype=int)[classes]
-    yield SpectralMLPClassifier(**QUICK).fit(rows, labels).decision_function(rows)
+    yield (
+        SpectralMLPClassifier(encoding="linear", **QUICK)
+        .fit(rows, labels)
+        .decision_function(rows)
+    )
 
 
 def every_cut():

@@ -36,7 +36,9 @@ def with_node_reversed(model, node, lift=30.0):
 
 @pytest.fixture(scope="module")
 def small():
-    model = SpectralMLPRegressor(hidden_layer_sizes=20, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=20, random_state=0
+    )
     small = model.fit(X, Y).prune()
     assert small.hidden_layer_sizes == (4,)
     return small
@@ -98,7 +100,7 @@ def test_the_pruner_folds(written_otherwise):
     assert pruner.transform(NEW).shape == (1000, 4)
     weight = np.ones(len(X))
     fitted = SpectralPruner(
-        SpectralMLPRegressor(hidden_layer_sizes=20, random_state=0),
+        SpectralMLPRegressor(encoding="linear", hidden_layer_sizes=20, random_state=0),
         merge="fold",
         refit=True,
     ).fit(X, Y, sample_weight=weight)
@@ -110,7 +112,11 @@ def test_the_pruner_folds(written_otherwise):
 def test_a_deep_classifier_keeps_its_classes(gate):
     labels = np.digitize(Y, np.quantile(Y, [0.3, 0.6]))
     model = SpectralMLPClassifier(
-        hidden_layer_sizes=(16, 8), gate=gate, max_iter=60, random_state=0
+        encoding="linear",
+        hidden_layer_sizes=(16, 8),
+        gate=gate,
+        max_iter=60,
+        random_state=0,
     ).fit(X, labels)
     folded = model.prune(X, n_nodes=(12, 6), merge="fold")
     plain = model.prune(n_nodes=(12, 6), merge=False)
@@ -123,7 +129,11 @@ def test_a_deep_classifier_keeps_its_classes(gate):
 @pytest.mark.parametrize("activation", ["tanh", "silu"])
 def test_other_activations_do_not_fold(activation):
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=5, activation=activation, max_iter=5, random_state=0
+        encoding="linear",
+        hidden_layer_sizes=5,
+        activation=activation,
+        max_iter=5,
+        random_state=0,
     ).fit(X, Y)
     folded = model.prune(X, n_nodes=4, merge="fold")
     np.testing.assert_array_equal(

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:the core is still forming")
 
 def test_what_a_prune_has_left_is_a_core():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=40, alpha=1e-2, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=40, alpha=1e-2, random_state=0
+    )
     model.fit(X, y)
     assert model.core_formed_
     relevance = torch.tensor(model.feature_relevance_)
@@ -51,14 +53,18 @@ def test_what_a_prune_has_left_is_a_core():
 @pytest.mark.parametrize("meant", [0.05, 10, "gap", [3], (3,), np.array([3, 2])])
 def test_a_cut_is_not_taken_for_rows(meant):
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2).fit(X, y)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=4, max_iter=2
+    ).fit(X, y)
     with pytest.raises(ValueError, match=r"X must be a table of rows.*n_nodes"):
         model.prune(meant)
 
 
 def test_folding_on_few_of_the_rows_warns():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=1e-2, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=8, alpha=1e-2, random_state=0
+    )
     model.fit(X, y)
     with pytest.warns(UserWarning, match=r"got 100 rows, where fit had 442"):
         model.prune(X[:100], merge="fold")
@@ -79,7 +85,9 @@ def test_folding_on_few_of_the_rows_warns():
 )
 def test_going_on_with_another_kind_of_network_is_an_error(changed):
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2, warm_start=True)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=4, max_iter=2, warm_start=True
+    )
     model.fit(X, y).set_params(**changed)
     before = model.predict(X)
     for go_on in (
@@ -94,7 +102,9 @@ def test_going_on_with_another_kind_of_network_is_an_error(changed):
 
 def test_a_fit_forgets_the_optimizer_of_chunks():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=8, max_iter=3, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=8, max_iter=3, random_state=0
+    )
     fresh = clone(model).fit(X, y).partial_fit(X, y)
     model.set_params(hidden_layer_sizes=30).partial_fit(X, 100 * y)
     model.set_params(hidden_layer_sizes=8).fit(X, y).partial_fit(X, y)
@@ -106,7 +116,11 @@ def test_a_fit_forgets_the_optimizer_of_chunks():
 def test_rows_to_watch_change_nothing_without_early_stopping(learning_rate):
     X, y = load_diabetes(return_X_y=True)
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=8, max_iter=60, learning_rate=learning_rate, random_state=0
+        encoding="linear",
+        hidden_layer_sizes=8,
+        max_iter=60,
+        learning_rate=learning_rate,
+        random_state=0,
     )
     alone = clone(model).fit(X, y)
     watched = model.fit(X, y, X_val=X[:50] + 1, y_val=-y[:50])
@@ -118,7 +132,9 @@ def test_rows_to_watch_change_nothing_without_early_stopping(learning_rate):
 def test_sparse_labels():
     X, y = load_iris(return_X_y=True)
     labels = np.stack([y > 0, y > 1], axis=1).astype(int)
-    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=5, random_state=0)
+    model = SpectralMLPClassifier(
+        encoding="linear", hidden_layer_sizes=4, max_iter=5, random_state=0
+    )
     dense = clone(model).fit(X, labels, X_val=X, y_val=labels)
     Y = sparse.csr_matrix(labels)
     model.fit(X, Y, X_val=X, y_val=Y)
@@ -127,7 +143,9 @@ def test_sparse_labels():
 
 def test_a_chunk_need_not_hold_a_class_that_is_weighed():
     X, y = load_iris(return_X_y=True)
-    model = SpectralMLPClassifier(class_weight={0: 2.0}, random_state=0)
+    model = SpectralMLPClassifier(
+        encoding="linear", class_weight={0: 2.0}, random_state=0
+    )
     model.partial_fit(X[y == 1], y[y == 1], classes=[0, 1, 2])
     with pytest.raises(ValueError, match="`classes` must be those of the first call"):
         model.partial_fit(X, y, classes=[0, 1])
@@ -137,13 +155,15 @@ def test_a_chunk_need_not_hold_a_class_that_is_weighed():
 def test_bad_class_weights(weights):
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match="`class_weight` must be None, 'balanced' or"):
-        SpectralMLPClassifier(class_weight=weights).fit(X, y)
+        SpectralMLPClassifier(encoding="linear", class_weight=weights).fit(X, y)
 
 
 @pytest.mark.parametrize("scale", [1e-50, 1e50])
 def test_the_scale_of_weights_is_taken_out_in_float64(scale):
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=5, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=4, max_iter=5, random_state=0
+    )
     expected = clone(model).fit(X, y).predict(X)
     weighted = model.fit(X, y, sample_weight=np.full(len(y), scale)).predict(X)
     np.testing.assert_allclose(weighted, expected, rtol=1e-4)
@@ -152,7 +172,7 @@ def test_the_scale_of_weights_is_taken_out_in_float64(scale):
 def test_the_meta_device_is_refused():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match="`device` must name a device torch can use"):
-        SpectralMLPRegressor(device="meta").fit(X, y)
+        SpectralMLPRegressor(encoding="linear", device="meta").fit(X, y)
 
 
 @pytest.mark.parametrize("scale", [1e4, 1e-4])
@@ -168,7 +188,9 @@ def test_what_did_not_vary_in_the_first_chunk(what, scale):
         X[chunks[0], 2] = 0.1 * scale
     else:
         y[chunks[0]] = 0.1 * scale
-    model = SpectralMLPRegressor(hidden_layer_sizes=20, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=20, random_state=0
+    )
     for n_seen, rows in enumerate(chunks * 2):
         model.partial_fit(X[rows], y[rows])
         if n_seen == 0:
@@ -183,7 +205,11 @@ def test_partial_fit_with_other_parameters_trained():
     """Adam's moments are of the numbers that were trained: others start anew."""
     X, y = load_diabetes(return_X_y=True)
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=16, batch_size=500, alpha=1e-3, random_state=0
+        encoding="linear",
+        hidden_layer_sizes=16,
+        batch_size=500,
+        alpha=1e-3,
+        random_state=0,
     ).partial_fit(X, y)
     for which in ("eigenvectors", "eigenvalues", "all"):
         before = model.set_params(trainable=which)._state().phi[0]
@@ -199,7 +225,10 @@ def test_a_validation_loss_that_is_not_finite(learning_rate):
     y_val = y[:40].copy()
     y_val[3] = 1e25
     model = SpectralMLPRegressor(
-        early_stopping=True, learning_rate=learning_rate, random_state=0
+        encoding="linear",
+        early_stopping=True,
+        learning_rate=learning_rate,
+        random_state=0,
     )
     with pytest.raises(ValueError, match=r"the validation loss must stay finite.*inf"):
         model.fit(X[40:], y[40:], X_val=X[:40], y_val=y_val)
@@ -209,8 +238,10 @@ def test_balanced_counts_weights():
     X, y = load_iris(return_X_y=True)
     times = np.random.default_rng(0).integers(0, 4, size=len(y))
     settings = {"hidden_layer_sizes": 4, "max_iter": 1, "class_weight": "balanced"}
-    weighted = SpectralMLPClassifier(**settings).fit(X, y, sample_weight=times)
-    repeated = SpectralMLPClassifier(**settings).fit(
+    weighted = SpectralMLPClassifier(encoding="linear", **settings).fit(
+        X, y, sample_weight=times
+    )
+    repeated = SpectralMLPClassifier(encoding="linear", **settings).fit(
         X.repeat(times, 0), y.repeat(times)
     )
     np.testing.assert_allclose(weighted._class_factors, repeated._class_factors)
@@ -221,7 +252,10 @@ def test_balanced_counts_weights():
 def test_class_weights_of_a_fold_without_a_class():
     X, y = load_iris(return_X_y=True)
     model = SpectralMLPClassifier(
-        hidden_layer_sizes=4, max_iter=1, class_weight={0: 1, 1: 2, 2: 5}
+        encoding="linear",
+        hidden_layer_sizes=4,
+        max_iter=1,
+        class_weight={0: 1, 1: 2, 2: 5},
     )
     assert len(model.fit(X[y < 2], y[y < 2]).classes_) == 2
     nothing = clone(model).set_params(class_weight={0: 0, 1: 0, 2: 0})
@@ -236,7 +270,7 @@ def test_a_fall_as_long_as_the_way_to_the_best_weights():
     X, y = load_diabetes(return_X_y=True)
     settings = {"hidden_layer_sizes": 32, "early_stopping": True, "random_state": 0}
     settings |= {"n_iter_no_change": 15, "tol": 0.0}
-    falling = SpectralMLPRegressor(**settings).fit(X, y)
+    falling = SpectralMLPRegressor(encoding="linear", **settings).fit(X, y)
     best = falling.best_epoch_
     assert falling.n_iter_ == best + 1 + 15 + best + 1
     losses = falling.validation_loss_curve_[: best + 1 + 15]
@@ -245,7 +279,9 @@ def test_a_fall_as_long_as_the_way_to_the_best_weights():
 
 def test_trained_parameters_are_those_of_the_fit():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=0.02, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=8, alpha=0.02, random_state=0
+    )
     n_trained = model.fit(X, y).n_trained_parameters_
     assert n_trained == 10 * 8 + 8 + 8 + 8 + 1
     for other in ({"trainable": "eigenvalues"}, {"gate": "in"}):
@@ -263,7 +299,9 @@ def test_log_probabilities_beyond_the_smallest_float():
     X, y = load_iris(return_X_y=True)
     labels = np.stack([y == 0, y == 1], axis=1).astype(int)
     for targets in (y, y > 0, labels):
-        model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=20, random_state=0)
+        model = SpectralMLPClassifier(
+            encoding="linear", hidden_layer_sizes=4, max_iter=20, random_state=0
+        )
         model.fit(X, targets)
         near = model.predict_log_proba(X)
         np.testing.assert_allclose(near, np.log(model.predict_proba(X)))
@@ -274,13 +312,13 @@ def test_log_probabilities_beyond_the_smallest_float():
 
 def test_validation_rows_are_named():
     X, y = load_iris(return_X_y=True)
-    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=2)
+    model = SpectralMLPClassifier(encoding="linear", hidden_layer_sizes=4, max_iter=2)
     kept = y < 2
     for X_val, y_val, message in (
         (X, y, r"in the validation rows.*got \[2\] as well. Leave these rows out"),
         (X[kept, :3], y[kept], r"in the validation rows.*3 features"),
         (X[:4], y[:3], r"in the validation rows.*inconsistent"),
-        (np.full((2, 4), np.nan), y[:2], r"in the validation rows.*NaN"),
+        (np.full((2, 4), np.inf), y[:2], r"in the validation rows.*infinity"),
     ):
         with pytest.raises(ValueError, match=message):
             model.fit(X[kept], y[kept], X_val=X_val, y_val=y_val)
@@ -300,7 +338,9 @@ def with_relevances(model, *layers):
 def test_a_core_is_not_cut_again():
     """Once the dead are gone the widest gap is one between the living."""
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=5, max_iter=2, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=5, max_iter=2, random_state=0
+    )
     with_relevances(model.fit(X, y), [1.0, 0.96, 3.6e-3, 9e-13, 4e-14])
     assert model.core_sizes_ == (3,)
     once = model.prune(merge=False)
@@ -316,7 +356,9 @@ def test_a_core_is_not_cut_again():
 
 def test_a_node_that_hears_the_dead_only():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=(3, 3), max_iter=2, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=(3, 3), max_iter=2, random_state=0
+    )
     model.fit(X, y)
     phi = [p.copy() for p in model._state().phi]
     phi[1][2, :2] = 0  # of the second layer one hears the third of the first only
@@ -338,7 +380,7 @@ def test_rows_of_weight_zero_are_in_no_copy():
     wild = X.copy()
     wild[150:] = -9999
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=6, gate="in", alpha=1e-2, max_iter=20
+        encoding="linear", hidden_layer_sizes=6, gate="in", alpha=1e-2, max_iter=20
     )
     arguments = {"n_repeats": 2, "random_state": 0}
     found = null_importances(model, wild, y, sample_weight=weight, **arguments)
@@ -356,7 +398,9 @@ def test_two_entries_of_a_cell_are_one_number():
     starts = np.concatenate([[0], np.bincount(rows).cumsum()])
     twice = sparse.csr_matrix((data[order], columns[order], starts), shape=X.shape)
     n_entries = twice.nnz
-    model = SpectralMLPRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=4, max_iter=2, random_state=0
+    )
     expected = clone(model).fit(X, y).predict(X)
     np.testing.assert_allclose(model.fit(twice, y).predict(twice), expected, rtol=1e-5)
     assert twice.nnz == n_entries  # the user's matrix is the user's

@@ -52,7 +52,9 @@ def iris_without_weight_on_class_two():
 def test_a_class_without_weight_is_kept_as_scikit_learn_does(make):
     X, y, weight = iris_without_weight_on_class_two()
     expected = LogisticRegression().fit(X, y, weight)
-    model = make(SpectralMLPClassifier(**QUICK)).fit(X, y, sample_weight=weight)
+    model = make(SpectralMLPClassifier(encoding="linear", **QUICK)).fit(
+        X, y, sample_weight=weight
+    )
     assert model.classes_.tolist() == expected.classes_.tolist() == [0, 1, 2]
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (150, 3)
@@ -60,34 +62,44 @@ def test_a_class_without_weight_is_kept_as_scikit_learn_does(make):
     assert (model.predict(X)[y != 2] == y[y != 2]).mean() > 0.95
     # Its rows only say that the class exists.
     moved = np.where(weight[:, None] > 0, X, 1e3)
-    again = make(SpectralMLPClassifier(**QUICK)).fit(moved, y, sample_weight=weight)
+    again = make(SpectralMLPClassifier(encoding="linear", **QUICK)).fit(
+        moved, y, sample_weight=weight
+    )
     if not isinstance(model, SpectralGridSearchCV):  # whose folds score these rows
         np.testing.assert_array_equal(again.predict_proba(X), probabilities)
 
 
 def test_a_class_of_class_weight_zero_is_kept():
     X, y = load_iris(return_X_y=True)
-    model = SpectralMLPClassifier(**QUICK, class_weight={2: 0}).fit(X, y)
+    model = SpectralMLPClassifier(encoding="linear", **QUICK, class_weight={2: 0}).fit(
+        X, y
+    )
     weight = (y != 2).astype(float)
-    weighted = SpectralMLPClassifier(**QUICK).fit(X, y, sample_weight=weight)
+    weighted = SpectralMLPClassifier(encoding="linear", **QUICK).fit(
+        X, y, sample_weight=weight
+    )
     np.testing.assert_array_equal(model.predict_proba(X), weighted.predict_proba(X))
 
 
 def test_one_of_two_classes_without_weight_is_kept():
     X, y = load_iris(return_X_y=True)
     X, y = X[y < 2], y[y < 2]
-    model = SpectralMLPClassifier(**QUICK).fit(X, y, sample_weight=1.0 - y)
+    model = SpectralMLPClassifier(encoding="linear", **QUICK).fit(
+        X, y, sample_weight=1.0 - y
+    )
     assert model.classes_.tolist() == [0, 1]
     assert model.predict_proba(X)[y == 0, 1].max() < 0.05
 
 
 def test_chunks_and_warm_starts_keep_a_class_without_weight():
     X, y, weight = iris_without_weight_on_class_two()
-    model = SpectralMLPClassifier(hidden_layer_sizes=4, random_state=0)
+    model = SpectralMLPClassifier(
+        encoding="linear", hidden_layer_sizes=4, random_state=0
+    )
     model.partial_fit(X, y, sample_weight=weight)
     assert model.classes_.tolist() == [0, 1, 2]
     model.partial_fit(X, y)
-    warm = SpectralMLPClassifier(**QUICK, warm_start=True).fit(X, y)
+    warm = SpectralMLPClassifier(encoding="linear", **QUICK, warm_start=True).fit(X, y)
     warm.fit(X, y, sample_weight=weight)
     assert warm.predict_proba(X).shape == (150, 3)
 
@@ -96,7 +108,7 @@ def test_bagging_voting_and_log_loss_meet_every_class():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
     y = (rng.random(200) < 0.05).astype(int)
-    network = SpectralMLPClassifier(**QUICK)
+    network = SpectralMLPClassifier(encoding="linear", **QUICK)
     bagging = BaggingClassifier(
         network, n_estimators=8, max_samples=0.2, random_state=0
     ).fit(X, y)
@@ -132,7 +144,7 @@ MISSING = [
 @pytest.mark.parametrize("y", MISSING, ids=lambda y: f"{type(y).__name__}")
 def test_missing_labels_are_refused(y):
     X = np.arange(4.0)[:, None]
-    model = SpectralMLPClassifier(**QUICK)
+    model = SpectralMLPClassifier(encoding="linear", **QUICK)
     message = r"Input y contains NaN.*a class in every row; got .* in row 2.*Leave"
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
@@ -150,7 +162,7 @@ def test_missing_labels_of_other_libraries_are_refused(kind):
         y = pytest.importorskip("pyarrow").array(values)
         y = y.dictionary_encode() if kind == "dictionary" else y
     with pytest.raises(ValueError, match="a class in every row; got None in row 2"):
-        SpectralMLPClassifier(**QUICK).fit(X, y)
+        SpectralMLPClassifier(encoding="linear", **QUICK).fit(X, y)
 
 
 def test_the_missing_entry_of_several_targets_is_named():
@@ -158,19 +170,21 @@ def test_the_missing_entry_of_several_targets_is_named():
     for y in ([[1, 2], [3, 4], [5, None], [6, 7]], pd.DataFrame([[1], [2], [None]])):
         rows = len(y)
         with pytest.raises(ValueError, match=r"got (None|np.float64\(nan\)) in row 2"):
-            SpectralMLPRegressor(**QUICK).fit(X[:rows], y)
+            SpectralMLPRegressor(encoding="linear", **QUICK).fit(X[:rows], y)
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
 def test_a_missing_class_is_refused_among_classes(missing):
     X, y = np.arange(4.0)[:, None], ["a", "b", "a", "b"]
     with pytest.raises(ValueError, match="`classes` must name classes; got .*Leave"):
-        SpectralMLPClassifier().partial_fit(X, y, classes=["a", "b", missing])
+        SpectralMLPClassifier(encoding="linear").partial_fit(
+            X, y, classes=["a", "b", missing]
+        )
 
 
 def test_missing_labels_are_refused_wherever_labels_are_read():
     X, y = np.arange(8.0)[:, None], np.array(["a", "b", None, "a"] * 2, dtype=object)
-    network = SpectralMLPClassifier(**QUICK)
+    network = SpectralMLPClassifier(encoding="linear", **QUICK)
     fitted = clone(network).fit(X, np.where(X[:, 0] > 3, "a", "b"))
     for use in (
         SpectralGridSearchCV(network, {"alpha": [1.0]}, cv=2).fit,
@@ -200,7 +214,7 @@ def test_targets_of_a_regression_are_numbers(y):
     with pytest.raises(
         ValueError, match="y must hold numbers; got .*(Make|For classes)"
     ):
-        SpectralMLPRegressor(**QUICK).fit(X, y)
+        SpectralMLPRegressor(encoding="linear", **QUICK).fit(X, y)
 
 
 @pytest.mark.parametrize("y", [[1.0, None, 2.0], [1.0, np.nan, 2.0]])
@@ -208,14 +222,14 @@ def test_missing_numbers_are_refused(y):
     X = np.arange(3.0)[:, None]
     for targets in (y, pd.Series(y), np.array(y, dtype=object)):
         with pytest.raises(ValueError, match="a number in every row; got .* in row 1"):
-            SpectralMLPRegressor(**QUICK).fit(X, targets)
+            SpectralMLPRegressor(encoding="linear", **QUICK).fit(X, targets)
 
 
 @pytest.mark.parametrize("gate", ["out", "in", "both"])
 def test_a_constant_target_is_predicted_as_that_constant(gate):
     X, y = load_diabetes(return_X_y=True)
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=8, max_iter=5, gate=gate, random_state=0
+        encoding="linear", hidden_layer_sizes=8, max_iter=5, gate=gate, random_state=0
     )
     one = clone(model).fit(X, np.full(len(y), 0.1))
     np.testing.assert_array_equal(one.predict(X), 0.1)
@@ -234,7 +248,9 @@ def test_a_constant_target_is_predicted_as_that_constant(gate):
 
 def test_nothing_is_important_to_a_constant_target():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=8, max_iter=5, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=8, max_iter=5, random_state=0
+    )
     for gate in ("out", "in"):
         one = clone(model).set_params(gate=gate).fit(X, np.full(len(y), 0.1))
         permuted = permutation_importance(one, X, y, n_repeats=1, random_state=0)
@@ -258,7 +274,9 @@ def test_onnx_predicts_constant_targets_and_columns_alike():
     X[:, 3] = 0.1
     moved = X.copy()
     moved[:, 3] = 1e6
-    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=0.0, max_iter=5)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=8, alpha=0.0, max_iter=5
+    )
     model.fit(X, np.stack([y, np.full(len(y), -7.0)], 1))
     graph = skl2onnx.to_onnx(model, X[:1]).SerializeToString()
     (exported,) = runtime.InferenceSession(graph).run(None, {"X": moved})
@@ -268,7 +286,9 @@ def test_onnx_predicts_constant_targets_and_columns_alike():
 
 def test_a_target_may_begin_to_vary_in_a_later_chunk():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(hidden_layer_sizes=8, alpha=1e-3, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=8, alpha=1e-3, random_state=0
+    )
     model.partial_fit(X, np.full(len(y), 5.0))
     np.testing.assert_array_equal(model.predict(X), 5.0)
     for _ in range(60):
@@ -285,6 +305,7 @@ def test_a_column_that_is_constant_in_training_says_nothing(options):
     X, y = load_diabetes(return_X_y=True)
     X[:, 3] = 0.1
     model = SpectralMLPRegressor(
+        encoding="linear",
         **{"hidden_layer_sizes": 8, "max_iter": 5, "dtype": "float64", **options},
         random_state=0,
     ).fit(X, y)
@@ -303,7 +324,11 @@ def test_a_column_that_stops_to_vary_leaves_the_function_where_it_is():
     """A warm start whose new rows hold one value of a column: still the same there."""
     X, y = load_diabetes(return_X_y=True)
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=8, max_iter=20, dtype="float64", random_state=0
+        encoding="linear",
+        hidden_layer_sizes=8,
+        max_iter=20,
+        dtype="float64",
+        random_state=0,
     ).fit(X, y)
     X[:, 2] = 0.05
     before = model.predict(X)
@@ -315,8 +340,8 @@ def test_a_column_that_stops_to_vary_leaves_the_function_where_it_is():
 @pytest.mark.parametrize("standardize", [True, False])
 def test_unchecked_nan_is_called_by_its_name(standardize):
     X, y = load_diabetes(return_X_y=True)
-    X[7, 2] = np.nan
-    model = SpectralMLPRegressor(**QUICK, standardize=standardize)
+    X[7, 2] = np.inf
+    model = SpectralMLPRegressor(encoding="linear", **QUICK, standardize=standardize)
     with (
         sklearn.config_context(assume_finite=True),
         pytest.raises(ValueError, match="X must hold finite numbers; got NaN or inf"),
@@ -330,10 +355,12 @@ def test_unchecked_nan_in_validation_rows_is_called_by_its_name(name, standardiz
     X, y = load_diabetes(return_X_y=True)
     X_val, y_val = X.copy(), y.copy()
     if name == "X":
-        X_val[7, 2] = np.nan
+        X_val[7, 2] = np.inf
     else:
         y_val[7] = np.inf
-    model = SpectralMLPRegressor(**QUICK, early_stopping=True, standardize=standardize)
+    model = SpectralMLPRegressor(
+        encoding="linear", **QUICK, early_stopping=True, standardize=standardize
+    )
     message = f"{name} of the validation rows must hold finite numbers; got NaN or inf"
     with (
         sklearn.config_context(assume_finite=True),
@@ -345,8 +372,8 @@ def test_unchecked_nan_in_validation_rows_is_called_by_its_name(name, standardiz
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
 def test_the_column_of_an_unchecked_nan_is_named(container):
     X, y = load_diabetes(return_X_y=True)
-    X[7, 2] = np.nan
-    model = SpectralMLPRegressor(**QUICK, standardize=False)
+    X[7, 2] = np.inf
+    model = SpectralMLPRegressor(encoding="linear", **QUICK, standardize=False)
     with (
         sklearn.config_context(assume_finite=True),
         pytest.raises(ValueError, match="X must hold finite numbers; .* in column 2,"),
@@ -357,7 +384,9 @@ def test_the_column_of_an_unchecked_nan_is_named(container):
 def test_columns_of_equal_names_are_refused():
     X, y = load_diabetes(return_X_y=True)
     frame = pd.DataFrame(X[:, :3], columns=["a", "b", "a"])
-    model = SpectralMLPRegressor(**QUICK | {"max_iter": 2, "gate": "in"})
+    model = SpectralMLPRegressor(
+        encoding="linear", **QUICK | {"max_iter": 2, "gate": "in"}
+    )
     fitted = clone(model).fit(X[:, :3], y)
     for use in (
         partial(model.fit, frame, y),
@@ -411,6 +440,6 @@ def test_weights_that_are_no_numbers_are_refused(weight, message):
 
 def test_weights_that_overflow_with_class_weights_are_refused():
     X, y = np.arange(4.0)[:, None], np.array([0, 1, 0, 1])
-    model = SpectralMLPClassifier(**QUICK, class_weight={0: 1e200})
+    model = SpectralMLPClassifier(encoding="linear", **QUICK, class_weight={0: 1e200})
     with pytest.raises(ValueError, match="sample_weight times class_weight.*finite"):
         model.fit(X, y, sample_weight=[1e200] * 4)

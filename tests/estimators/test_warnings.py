@@ -17,7 +17,11 @@ from skspectral import SpectralGridSearchCV, SpectralMLPRegressor, SpectralPrune
 BESIDE = Path(skspectral.__file__).parents[1]
 X = np.random.default_rng(0).normal(size=(60, 2))
 MODEL = SpectralMLPRegressor(
-    hidden_layer_sizes=3, max_iter=2, learning_rate="constant", random_state=0
+    encoding="linear",
+    hidden_layer_sizes=3,
+    max_iter=2,
+    learning_rate="constant",
+    random_state=0,
 )
 MODELS = {
     "alone": MODEL,

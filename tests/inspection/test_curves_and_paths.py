@@ -42,11 +42,11 @@ LABELS = np.array(["ant", "bee", "cat"])[Y[:, :3].argmax(1)]
 
 
 def regressor(**parameters):
-    return SpectralMLPRegressor(**{**QUICK, **parameters})
+    return SpectralMLPRegressor(encoding="linear", **{**QUICK, **parameters})
 
 
 def classifier(**parameters):
-    return SpectralMLPClassifier(**{**QUICK, **parameters})
+    return SpectralMLPClassifier(encoding="linear", **{**QUICK, **parameters})
 
 
 FITS = {
@@ -221,7 +221,9 @@ def test_a_class_the_network_never_saw_is_a_miss():
 
 def test_relevance_finds_the_teacher_and_chance_does_not():
     X, y, _ = make_teacher_student(4000, n_teacher_nodes=5, random_state=1)
-    model = SpectralMLPRegressor(hidden_layer_sizes=60, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=60, random_state=0
+    )
     model.fit(X[:2000], y[:2000])
     curve = pruning_curve(model, X[2000:], y[2000:], random_state=0)
     core = curve.core_size
@@ -234,7 +236,9 @@ def test_relevance_finds_the_teacher_and_chance_does_not():
 def test_three_hundred_numbers_on_four_thousand_rows_are_quick():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(4128, 8))
-    model = SpectralMLPRegressor(hidden_layer_sizes=300, max_iter=1, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=300, max_iter=1, random_state=0
+    )
     model.fit(X[:200], X[:200, 0])
     start = time.perf_counter()
     curve = pruning_curve(model, X, X[:, 0], random_state=0)
@@ -324,7 +328,9 @@ def test_from_strong_to_weak_and_anew():
 
 def test_a_dead_node_does_not_come_back():
     X, y, _ = make_teacher_student(1000, n_teacher_nodes=5, random_state=0)
-    model = SpectralMLPRegressor(hidden_layer_sizes=30, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=30, random_state=0
+    )
     grid = [1e-3, 2e-1]
     up = regularization_path(model, X, y, alphas=grid)
     down = regularization_path(model, X, y, alphas=grid, order="decreasing")
@@ -500,7 +506,9 @@ def test_a_subclass_with_fewer_parameters_has_a_path(warm_start):
     class Small(SpectralMLPRegressor):
         def __init__(self, *, width=12):
             self.width = width
-            super().__init__(**{**QUICK, "hidden_layer_sizes": width})
+            super().__init__(
+                **{**QUICK, "hidden_layer_sizes": width, "encoding": "linear"}
+            )
 
     options = {"alphas": GRID, "warm_start": warm_start, "return_estimators": True}
     found = regularization_path(Small(), X, Y, **options)

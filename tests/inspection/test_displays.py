@@ -36,13 +36,17 @@ def close_figures():
 
 @pytest.fixture(scope="module")
 def teacher():
-    model = SpectralMLPRegressor(hidden_layer_sizes=40, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=40, random_state=0
+    )
     return model.fit(X, Y)
 
 
 @pytest.fixture(scope="module")
 def deep():
-    return SpectralMLPRegressor(hidden_layer_sizes=(8, 6), **QUICK).fit(X, Y)
+    return SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=(8, 6), **QUICK
+    ).fit(X, Y)
 
 
 def heights(bars):
@@ -150,7 +154,9 @@ def test_no_bar_of_layers_of_unlike_width_is_cut_off(widths, given):
 
 def test_a_core_that_has_not_formed_is_told():
     rows, y, _ = make_teacher_student(1000, n_teacher_nodes=5, random_state=0)
-    model = SpectralMLPRegressor(hidden_layer_sizes=60, max_iter=30, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=60, max_iter=30, random_state=0
+    )
     model.fit(rows, y)
     assert not model.core_formed_
     display = RelevanceDisplay.from_estimator(model)
@@ -266,7 +272,9 @@ def test_legends_stay_inside_the_axes_of_the_caller(teacher, deep):
 
 def test_a_curve_of_classes_from_its_numbers():
     y = (Y > np.median(Y)).astype(int)
-    model = SpectralMLPClassifier(hidden_layer_sizes=5, **QUICK).fit(X, y)
+    model = SpectralMLPClassifier(encoding="linear", hidden_layer_sizes=5, **QUICK).fit(
+        X, y
+    )
     curve = pruning_curve(model, X, y, n_nodes=[1, 5], relevance="path")
     display = PruningCurveDisplay.from_curve(curve, log=False)
     assert list(display.lines_) == ["path"]
@@ -275,7 +283,7 @@ def test_a_curve_of_classes_from_its_numbers():
 
 @pytest.mark.parametrize("sizes", [6, (6, 4)])
 def test_panels_of_the_path_are_its_numbers(sizes):
-    model = SpectralMLPRegressor(hidden_layer_sizes=sizes, **QUICK)
+    model = SpectralMLPRegressor(encoding="linear", hidden_layer_sizes=sizes, **QUICK)
     grid = [1e-4, 1e-3, 1e-1]
     arguments = {"alphas": grid, "X_val": X[:100], "y_val": Y[:100]}
     path = regularization_path(model, X, Y, **arguments)
@@ -332,7 +340,7 @@ def test_a_path_of_one_alpha_is_seen():
 
 
 def test_a_path_without_other_rows_on_given_axes():
-    model = SpectralMLPRegressor(hidden_layer_sizes=3, **QUICK)
+    model = SpectralMLPRegressor(encoding="linear", hidden_layer_sizes=3, **QUICK)
     path = regularization_path(model, X, Y, alphas=[1e-3, 1e-2])
     figure, axes = plt.subplots(1, 3)
     display = RegularizationPathDisplay.from_path(path, ax=axes)
@@ -350,14 +358,20 @@ def test_what_has_no_relevance_to_draw():
     with pytest.raises(TypeError, match="must be a SpectralMLPRegressor"):
         RelevanceDisplay.from_estimator(Ridge())
     with pytest.raises(NotFittedError):
-        RelevanceDisplay.from_estimator(SpectralMLPRegressor())
-    linear = SpectralMLPRegressor(hidden_layer_sizes=(), **QUICK).fit(X, Y)
+        RelevanceDisplay.from_estimator(SpectralMLPRegressor(encoding="linear"))
+    linear = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=(), **QUICK
+    ).fit(X, Y)
     with pytest.raises(ValueError, match="got a network without any.*Fit with"):
         RelevanceDisplay.from_estimator(linear)
-    both = SpectralMLPRegressor(hidden_layer_sizes=3, gate="both", **QUICK).fit(X, Y)
+    both = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=3, gate="both", **QUICK
+    ).fit(X, Y)
     with pytest.raises(ValueError, match="gate='both'"):
         RelevanceDisplay.from_estimator(both)
-    model = SpectralMLPRegressor(hidden_layer_sizes=3, **QUICK).fit(X, Y)
+    model = SpectralMLPRegressor(encoding="linear", hidden_layer_sizes=3, **QUICK).fit(
+        X, Y
+    )
     with pytest.raises(ValueError, match=r"`threshold` must be .*got threshold=5"):
         RelevanceDisplay.from_estimator(model, threshold=5)
 

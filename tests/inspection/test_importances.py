@@ -50,7 +50,12 @@ def flipped_pairs(n_rows, rng):
 
 def importances(X, y, alpha, seed):
     model = SpectralMLPClassifier(
-        hidden_layer_sizes=50, gate="in", alpha=alpha, max_iter=20, random_state=seed
+        encoding="linear",
+        hidden_layer_sizes=50,
+        gate="in",
+        alpha=alpha,
+        max_iter=20,
+        random_state=seed,
     )
     return model.fit(X, y).feature_importances_
 
@@ -82,7 +87,12 @@ def product_of_two(n_rows=1000):
 
 
 MODEL = SpectralMLPRegressor(
-    hidden_layer_sizes=12, gate="in", alpha=3e-3, max_iter=200, random_state=0
+    encoding="linear",
+    hidden_layer_sizes=12,
+    gate="in",
+    alpha=3e-3,
+    max_iter=200,
+    random_state=0,
 )
 
 
@@ -158,7 +168,9 @@ def test_bad_input_is_refused(model, options, message):
 @few_repeats
 def test_names_are_those_that_fit_would_see():
     X = np.random.default_rng(0).normal(size=(60, 2))
-    model = SpectralMLPRegressor(gate="in", hidden_layer_sizes=4, max_iter=2)
+    model = SpectralMLPRegressor(
+        encoding="linear", gate="in", hidden_layer_sizes=4, max_iter=2
+    )
     for frame, names in (
         (pd.DataFrame(X, columns=["a", "b"]), ["a", "b"]),
         (pd.DataFrame(X), None),
@@ -171,18 +183,22 @@ def test_names_are_those_that_fit_would_see():
     assert list(found) == ["a", "b"]
 
 
-def test_missing_values_are_told_of():
+def test_infinite_values_are_told_of():
     X = np.random.default_rng(0).normal(size=(60, 2))
-    X[3, 1] = np.nan
-    model = SpectralMLPRegressor(gate="in", hidden_layer_sizes=4, max_iter=2)
-    with pytest.raises(ValueError, match="Input X contains NaN"):
+    X[3, 1] = np.inf
+    model = SpectralMLPRegressor(
+        encoding="linear", gate="in", hidden_layer_sizes=4, max_iter=2
+    )
+    with pytest.raises(ValueError, match="Input X contains infinity"):
         null_importances(model, X, X[:, 0])
 
 
 @pytest.mark.parametrize("n_repeats", [10, 30])
 def test_more_repeats_select_the_same_columns(n_repeats):
     X = np.random.default_rng(0).normal(size=(500, 5))
-    model = SpectralMLPRegressor(hidden_layer_sizes=16, gate="in", alpha=1e-3)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=16, gate="in", alpha=1e-3
+    )
     y = X[:, 0] * X[:, 1]
     options = {"n_repeats": n_repeats, "level": 0.1, "random_state": 0}
     result = null_importances(model, X, y, **options)
@@ -192,6 +208,7 @@ def test_more_repeats_select_the_same_columns(n_repeats):
 def test_noise_is_selected_at_the_level_however_many_the_repeats():
     # A strong penalty and a linear network follow what the rows show by chance.
     model = SpectralMLPRegressor(
+        encoding="linear",
         hidden_layer_sizes=4,
         max_iter=300,
         gate="in",
@@ -245,7 +262,11 @@ def test_a_class_is_refused_with_a_way_out():
 def test_independent_fits_of_a_path_are_plain_fits():
     X, y = product_of_two(200)
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=6, max_iter=10, dtype="float64", random_state=0
+        encoding="linear",
+        hidden_layer_sizes=6,
+        max_iter=10,
+        dtype="float64",
+        random_state=0,
     )
     alphas = [1e-3, 1e-2, 1e-1]
     path = regularization_path(model, X, y, alphas=alphas, warm_start=False)

@@ -89,6 +89,7 @@ def test_attributions_are_those_of_a_plain_sequential(activation, sizes):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
     model = SpectralMLPRegressor(
+        encoding="linear",
         hidden_layer_sizes=sizes,
         activation=activation,
         max_iter=5,

@@ -33,7 +33,9 @@ def kill_when_busy(client, address, pid, killed):
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_search_survives_the_loss_of_a_worker(victim):
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(max_iter=200, random_state=0, dtype="float64")
+    model = SpectralMLPRegressor(
+        encoding="linear", max_iter=200, random_state=0, dtype="float64"
+    )
     search = SpectralGridSearchCV(
         make_pipeline(StandardScaler(), model),
         {

@@ -74,14 +74,18 @@ def data(kind):
 def student():
     """A fitted student of 30 nodes, its rows, and a teacher of 4 nodes."""
     rows, y, _ = make_teacher_student(1500, n_teacher_nodes=4, random_state=0)
-    model = SpectralMLPRegressor(hidden_layer_sizes=30, random_state=0).fit(rows, y)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=30, random_state=0
+    ).fit(rows, y)
     return model, rows, y
 
 
 @pytest.fixture(scope="module")
 def deep():
     """A briefly fitted network of two hidden layers."""
-    model = SpectralMLPRegressor(**{**QUICK, "hidden_layer_sizes": (12, 6)})
+    model = SpectralMLPRegressor(
+        encoding="linear", **{**QUICK, "hidden_layer_sizes": (12, 6)}
+    )
     return model.fit(X, Y)
 
 
@@ -124,7 +128,7 @@ def test_an_estimator_that_is_not_frozen_is_cloned_and_trained(kind):
 
 
 def test_the_validation_rows_reach_the_fit():
-    estimator = SpectralMLPRegressor(**QUICK)
+    estimator = SpectralMLPRegressor(encoding="linear", **QUICK)
     pruner = SpectralPruner(estimator, n_nodes=4).fit(X, Y, X_val=X[:20], y_val=Y[:20])
     expected = estimator.fit(X, Y, X_val=X[:20], y_val=Y[:20]).validation_loss_curve_
     assert pruner.estimator_.validation_loss_curve_ == expected
@@ -152,7 +156,9 @@ def test_a_frozen_estimator_needs_no_targets(student):
 @pytest.mark.parametrize("gate", ["out", "in"])
 def test_the_core_is_that_of_the_teacher(gate):
     rows, y, _ = make_teacher_student(1500, n_teacher_nodes=4, random_state=0)
-    model = SpectralMLPRegressor(hidden_layer_sizes=30, gate=gate, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=30, gate=gate, random_state=0
+    )
     pruner = SpectralPruner(model).fit(rows, y)
     assert pruner.estimator_.hidden_layer_sizes == (4,)
     assert pruner.transform(rows).shape == (1500, 4)
@@ -227,7 +233,7 @@ def test_a_merged_node_bears_the_name_of_its_representative(student):
 def test_frames_go_in_and_come_out(library):
     frames = pytest.importorskip(library)
     frame = frames.DataFrame({f"c{i}": X[:, i] for i in range(3)})
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=5)
+    pruner = SpectralPruner(SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=5)
     found = pruner.set_output(transform=library).fit_transform(frame, Y)
     assert isinstance(found, frames.DataFrame)
     names = [f"spectralpruner{j}" for j in pruner.kept_nodes_[0]]
@@ -244,8 +250,12 @@ def test_frames_go_in_and_come_out(library):
 @pytest.mark.parametrize("cut", [{"n_nodes": 5}, {"max_loss": 0.1, "cv": 2}], ids=str)
 def test_sparse_rows_are_dense_rows(layout, cut):
     rows = np.where(X > 0.5, X, 0.0)
-    dense = SpectralPruner(SpectralMLPRegressor(**QUICK), **cut).fit(rows, Y)
-    other = SpectralPruner(SpectralMLPRegressor(**QUICK), **cut).fit(layout(rows), Y)
+    dense = SpectralPruner(SpectralMLPRegressor(encoding="linear", **QUICK), **cut).fit(
+        rows, Y
+    )
+    other = SpectralPruner(SpectralMLPRegressor(encoding="linear", **QUICK), **cut).fit(
+        layout(rows), Y
+    )
     np.testing.assert_allclose(
         other.transform(layout(rows)), dense.transform(rows), rtol=1e-4, atol=1e-5
     )
@@ -266,7 +276,9 @@ def test_the_core_feeds_a_ridge(student):
 
 def test_before_a_logistic_regression_and_at_the_end():
     rows, y = data(SpectralMLPClassifier)
-    pruner = SpectralPruner(SpectralMLPClassifier(**QUICK), n_nodes=6)
+    pruner = SpectralPruner(
+        SpectralMLPClassifier(encoding="linear", **QUICK), n_nodes=6
+    )
     last = LogisticRegression(max_iter=1000)
     middle = make_pipeline(StandardScaler(), pruner, last).fit(rows, y)
     assert middle.score(rows, y) > 0.9
@@ -299,7 +311,7 @@ def test_searches_reach_the_nested_parameters(kind):
 
 def test_it_is_of_the_kind_of_its_estimator():
     regressor, classifier = (SpectralPruner(kind(**QUICK), n_nodes=3) for kind in KINDS)
-    frozen = SpectralPruner(FrozenEstimator(SpectralMLPClassifier()))
+    frozen = SpectralPruner(FrozenEstimator(SpectralMLPClassifier(encoding="linear")))
     assert is_regressor(regressor)
     assert not is_classifier(regressor)
     assert is_classifier(classifier)
@@ -318,7 +330,7 @@ def test_it_is_of_the_kind_of_its_estimator():
 
 
 def test_before_fit_there_is_nothing():
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK))
+    pruner = SpectralPruner(SpectralMLPRegressor(encoding="linear", **QUICK))
     for name in ("n_features_in_", "feature_names_in_", "classes_", "report_"):
         assert not hasattr(pruner, name)
     for method in (pruner.transform, pruner.predict):
@@ -422,7 +434,11 @@ def test_max_loss_is_what_brute_force_finds(kind, widths, rule, max_loss, releva
     rows, y = data(kind)
     # In float64: folds that train together round differently from folds alone.
     estimator = kind(
-        hidden_layer_sizes=widths, max_iter=30, random_state=0, dtype="float64"
+        hidden_layer_sizes=widths,
+        encoding="linear",
+        max_iter=30,
+        random_state=0,
+        dtype="float64",
     )
     chosen_by = {"max_loss": max_loss, "rule": rule, "relevance": relevance}
     pruner = SpectralPruner(estimator, cv=3, **chosen_by).fit(rows, y)
@@ -448,7 +464,7 @@ def test_max_loss_is_what_brute_force_finds(kind, widths, rule, max_loss, releva
 def test_living_nodes_survive_where_the_folds_needed_fewer():
     rows, y = make_friedman1(300, noise=0.5, random_state=0)
     estimator = SpectralMLPRegressor(
-        hidden_layer_sizes=40, random_state=0, max_iter=200
+        encoding="linear", hidden_layer_sizes=40, random_state=0, max_iter=200
     )
     pruner = SpectralPruner(estimator, max_loss=0.01, cv=2).fit(rows, y)
     chosen = pruner.cut_results_["chosen"]
@@ -467,7 +483,11 @@ def test_what_was_learnt_by_heart_may_go():
     rows = rng.normal(size=(60, 3))
     y = rng.normal(size=60) + rows[:, 0]
     estimator = SpectralMLPRegressor(
-        hidden_layer_sizes=40, random_state=0, max_iter=30, alpha=1e-5
+        encoding="linear",
+        hidden_layer_sizes=40,
+        random_state=0,
+        max_iter=30,
+        alpha=1e-5,
     )
     pruner = SpectralPruner(estimator, max_loss=0.0, cv=3).fit(rows, y)
     assert pruner.cut_results_["chosen"] == pruner.cut_results_["chosen_on_folds"]
@@ -492,11 +512,16 @@ def test_max_loss_of_a_frozen_estimator_scores_the_given_rows(student):
 def test_scoring_says_what_a_loss_is():
     score = make_scorer(mean_absolute_error, greater_is_better=False)
     pruner = SpectralPruner(
-        SpectralMLPRegressor(**QUICK), max_loss=0.1, scoring=score, cv=KFold(2)
+        SpectralMLPRegressor(encoding="linear", **QUICK),
+        max_loss=0.1,
+        scoring=score,
+        cv=KFold(2),
     ).fit(X, Y)
     folds = list(KFold(2).split(X))
     for k, (train, test) in enumerate(folds):
-        fitted = SpectralMLPRegressor(**QUICK).fit(X[train], Y[train])
+        fitted = SpectralMLPRegressor(encoding="linear", **QUICK).fit(
+            X[train], Y[train]
+        )
         error = np.abs(fitted.predict(X[test]) - Y[test]).mean()
         assert pruner.cut_results_["scores"][-1, k] == pytest.approx(-error)
     lowest = pruner.cut_results_["lowest_allowed"]
@@ -510,7 +535,7 @@ def test_folds_cut_the_weights_but_not_the_validation_rows(scoring):
     # As many rows as X: the case that is easily mistaken. Noise: the fit stops early.
     rng = np.random.default_rng(2)
     X_val, y_val = rng.normal(size=(60, 3)), rng.normal(size=60)
-    estimator = SpectralMLPRegressor(**QUICK, early_stopping=True)
+    estimator = SpectralMLPRegressor(encoding="linear", **QUICK, early_stopping=True)
     estimator.set_params(max_iter=100, n_iter_no_change=3)
     pruner = SpectralPruner(estimator, max_loss=0.1, cv=2, scoring=scoring)
     pruner.fit(X, Y, sample_weight=weight, X_val=X_val, y_val=y_val)
@@ -528,7 +553,9 @@ def test_a_score_without_weights_gets_none():
     def score(estimator, rows, y):
         return -np.abs(estimator.predict(rows) - y).mean()
 
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=3, scoring=score)
+    pruner = SpectralPruner(
+        SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=3, scoring=score
+    )
     pruner.fit(X, Y, sample_weight=np.arange(60))
     expected = -np.abs(pruner.predict(X) - Y).mean()
     assert pruner.report_[1]["score"] == pytest.approx(expected)
@@ -540,10 +567,12 @@ def test_groups_go_to_the_splitter(routing):
     cv = GroupKFold(3)
     with sklearn.config_context(enable_metadata_routing=routing):
         # A GroupKFold requests groups by default.
-        pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), max_loss=0.1, cv=cv)
+        pruner = SpectralPruner(
+            SpectralMLPRegressor(encoding="linear", **QUICK), max_loss=0.1, cv=cv
+        )
         pruner.fit(X, Y, groups=groups)
     train, test = next(cv.split(X, Y, groups))
-    fitted = SpectralMLPRegressor(**QUICK).fit(X[train], Y[train])
+    fitted = SpectralMLPRegressor(encoding="linear", **QUICK).fit(X[train], Y[train])
     expected = fitted.score(X[test], Y[test])
     assert pruner.cut_results_["scores"][-1, 0] == pytest.approx(expected)
 
@@ -551,7 +580,7 @@ def test_groups_go_to_the_splitter(routing):
 @sklearn.config_context(enable_metadata_routing=True)
 def test_routed_metadata_reach_the_estimator():
     weight = np.random.default_rng(1).random(60)
-    estimator = SpectralMLPRegressor(**QUICK)
+    estimator = SpectralMLPRegressor(encoding="linear", **QUICK)
     with pytest.raises(ValueError, match="not explicitly set as requested or not"):
         SpectralPruner(estimator, n_nodes=4).fit(X, Y, sample_weight=weight)
     estimator.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
@@ -569,7 +598,7 @@ def test_routed_metadata_reach_the_estimator():
 @sklearn.config_context(enable_metadata_routing=True)
 @pytest.mark.parametrize("last", [None, Ridge()], ids=["at the end", "in the middle"])
 def test_validation_rows_pass_through_a_pipeline(last):
-    estimator = SpectralMLPRegressor(**QUICK, standardize=False)
+    estimator = SpectralMLPRegressor(encoding="linear", **QUICK, standardize=False)
     estimator.set_fit_request(X_val=True, y_val=True)
     steps = [StandardScaler(), SpectralPruner(estimator, n_nodes=4)]
     pipe = make_pipeline(*steps, *filter(None, [last]), transform_input=["X_val"])
@@ -597,14 +626,16 @@ def test_the_report_counts(student):
         assert row["bytes"] == 4 * numbers + 8 * 2 * (10 + 1)
         assert row["score"] == network.score(rows, y)
         assert row["scored_on"] == "rows passed to fit"
-    trained = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=3).fit(X, Y)
+    trained = SpectralPruner(
+        SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=3
+    ).fit(X, Y)
     assert trained.report_[0]["scored_on"] == "training rows"
     pandas = pytest.importorskip("pandas")
     assert pandas.DataFrame(pruner.report_).shape == (2, 6)
 
 
 def test_the_report_is_shown_once_there_is_one():
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=3)
+    pruner = SpectralPruner(SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=3)
     with sklearn.config_context(display="diagram"):
         assert "trained parameters" not in pruner._repr_html_()
         pruner.fit(X, Y)
@@ -629,12 +660,14 @@ def test_a_copy_predicts_the_same(kind):
 
 def test_several_targets_keep_their_shape():
     targets = np.stack([Y, -2 * Y], axis=1)
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=5).fit(X, targets)
+    pruner = SpectralPruner(
+        SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=5
+    ).fit(X, targets)
     assert pruner.predict(X).shape == (60, 2)
     assert pruner.transform(X).shape == (60, 5)
 
 
-GOOD = SpectralMLPRegressor(**QUICK)
+GOOD = SpectralMLPRegressor(encoding="linear", **QUICK)
 
 
 @pytest.mark.parametrize(
@@ -655,19 +688,23 @@ GOOD = SpectralMLPRegressor(**QUICK)
         (SpectralMLPRegressor, {}, "`estimator` must be .*got <class"),
         (None, {}, "`estimator` must be .*got None"),
         (FrozenEstimator(GOOD), {}, "(?s)must hold a fitted .*not fitted yet. Fit it"),
-        (SpectralMLPRegressor(alpha=-1), {}, "`alpha` must be .*got alpha=-1"),
         (
-            SpectralMLPRegressor(hidden_layer_sizes="wide"),
+            SpectralMLPRegressor(encoding="linear", alpha=-1),
+            {},
+            "`alpha` must be .*got alpha=-1",
+        ),
+        (
+            SpectralMLPRegressor(encoding="linear", hidden_layer_sizes="wide"),
             {},
             "`hidden_layer_sizes` mu",
         ),
         (
-            SpectralMLPRegressor(**QUICK, gate="both"),
+            SpectralMLPRegressor(encoding="linear", **QUICK, gate="both"),
             {},
             "got gate='both'.*Fit with gate='out'",
         ),
         (
-            SpectralMLPRegressor(hidden_layer_sizes=()),
+            SpectralMLPRegressor(encoding="linear", hidden_layer_sizes=()),
             {},
             r"needs a hidden layer; got hidden_layer_sizes=\(\)",
         ),
@@ -722,7 +759,7 @@ def test_parameters_outside_their_rule(estimator, parameters, message, monkeypat
 @pytest.mark.parametrize(
     ("rows", "y", "parameters", "message"),
     [
-        (np.where(X > 2, np.nan, X), Y, {}, "contains NaN"),
+        (np.where(X > 2, np.inf, X), Y, {}, "contains infinity"),
         (X[:, :0], Y, {}, r"0 feature\(s\)"),
         (X, None, {}, "requires y to be passed.*frozen estimator"),
         (X, Y[:-1], {}, "inconsistent numbers of samples"),
@@ -740,11 +777,22 @@ def test_parameters_outside_their_rule(estimator, parameters, message, monkeypat
             "two folds at least; got 1 from `cv`.*take rule='absolute'",
         ),
     ],
-    ids=["NaN", "no column", "no y", "short y", "short y, cv", "4", "5", "a split"],
+    ids=[
+        "infinity",
+        "no column",
+        "no y",
+        "short y",
+        "short y, cv",
+        "4",
+        "5",
+        "a split",
+    ],
 )
 @pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
 def test_a_failed_fit_leaves_the_last_one(rows, y, parameters, message):
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=3).fit(X, Y)
+    pruner = SpectralPruner(
+        SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=3
+    ).fit(X, Y)
     pruner.set_params(n_nodes=None, **parameters)
     before = dict(vars(pruner))
     with pytest.raises(ValueError, match=message):
@@ -759,10 +807,12 @@ def test_a_frozen_estimator_is_judged_as_it_was_fitted(deep):
         SpectralPruner(FrozenEstimator(changed), n_nodes=99).fit(X, Y)
     pruner = SpectralPruner(FrozenEstimator(changed), max_loss=0.0, cv=2).fit(X, Y)
     assert pruner.cut_results_["n_nodes"][-1] == (12, 6)
-    both = SpectralMLPRegressor(**QUICK, gate="both").fit(X, Y)
+    both = SpectralMLPRegressor(encoding="linear", **QUICK, gate="both").fit(X, Y)
     with pytest.raises(ValueError, match="got gate='both'"):
         SpectralPruner(FrozenEstimator(both)).fit(X, Y)
-    linear = SpectralMLPRegressor(hidden_layer_sizes=(), max_iter=3).fit(X, Y)
+    linear = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=(), max_iter=3
+    ).fit(X, Y)
     with pytest.raises(ValueError, match="needs a hidden layer"):
         SpectralPruner(FrozenEstimator(linear)).fit(X, Y)
     with pytest.raises(ValueError, match="X has 2 features, but .* is expecting 3"):
@@ -770,7 +820,9 @@ def test_a_frozen_estimator_is_judged_as_it_was_fitted(deep):
 
 
 def test_a_dense_network_is_cut_too():
-    model = SpectralMLPRegressor(**QUICK, parametrization="dense", gate="both")
+    model = SpectralMLPRegressor(
+        encoding="linear", **QUICK, parametrization="dense", gate="both"
+    )
     pruner = SpectralPruner(model, n_nodes=0.25).fit(X, Y)
     assert pruner.estimator_.hidden_layer_sizes == (3,)
 
@@ -784,7 +836,9 @@ def test_a_fraction_of_one_is_all_and_a_small_one_is_a_node(student):
 
 
 def test_a_cut_that_finds_nothing_warns():
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), merge=False)
+    pruner = SpectralPruner(
+        SpectralMLPRegressor(encoding="linear", **QUICK), merge=False
+    )
     with pytest.warns(UserWarning, match="prune removed nothing"):
         pruner.fit(X, Y)
 
@@ -793,7 +847,9 @@ def test_a_score_that_fails_leaves_nothing_behind():
     def score(estimator, rows, y):
         raise ValueError("no score today")
 
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=3, scoring=score)
+    pruner = SpectralPruner(
+        SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=3, scoring=score
+    )
     before = dict(vars(pruner))
     with pytest.raises(ValueError, match="no score today"):
         pruner.fit(X, Y)
@@ -803,7 +859,9 @@ def test_a_score_that_fails_leaves_nothing_behind():
 def test_columns_are_selected_by_the_small_network():
     X, y, _ = make_teacher_student(1000, n_features=4, random_state=0)
     X = np.hstack([X, np.random.default_rng(0).normal(size=(1000, 2))])
-    reg = SpectralMLPRegressor(hidden_layer_sizes=16, alpha=1e-2, random_state=0)
+    reg = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=16, alpha=1e-2, random_state=0
+    )
     pruner = SpectralPruner(reg, n_nodes=8).fit(X, y)
     small = pruner.estimator_.feature_importances_
     np.testing.assert_array_equal(pruner.feature_importances_, small)
@@ -813,7 +871,9 @@ def test_columns_are_selected_by_the_small_network():
 
 def test_no_threshold_beside_another_cut():
     X, y = load_iris(return_X_y=True)
-    model = SpectralMLPClassifier(hidden_layer_sizes=8, max_iter=20, random_state=0)
+    model = SpectralMLPClassifier(
+        encoding="linear", hidden_layer_sizes=8, max_iter=20, random_state=0
+    )
     pruner = SpectralPruner(model, threshold=None, n_nodes=3).fit(X, y)
     assert pruner.estimator_.hidden_layer_sizes == (3,)
     np.testing.assert_allclose(
@@ -825,7 +885,9 @@ def test_no_threshold_beside_another_cut():
 
 def test_one_interrupt_ends_the_folds_too(monkeypatch):
     X, y = load_iris(return_X_y=True)
-    model = SpectralMLPClassifier(hidden_layer_sizes=8, max_iter=50, random_state=0)
+    model = SpectralMLPClassifier(
+        encoding="linear", hidden_layer_sizes=8, max_iter=50, random_state=0
+    )
     epoch, calls = NetworkBatch.epoch, []
 
     def interrupt(crew, *arguments):
@@ -849,7 +911,7 @@ def test_weights_reach_a_pruner_inside_of_scikit_learns_ensembles():
     rows, y = data(SpectralMLPClassifier)
     y = (y == 1).astype(int)
     weight = np.where(rows[:, 0] > 5.8, 5.0, 0.1)
-    network = SpectralMLPClassifier(**QUICK)
+    network = SpectralMLPClassifier(encoding="linear", **QUICK)
     pruner = SpectralPruner(network, merge=False, threshold=0.0)
     assert has_fit_parameter(pruner, "sample_weight")
     pair = [
@@ -868,7 +930,7 @@ def test_weights_reach_a_pruner_inside_of_scikit_learns_ensembles():
     np.testing.assert_array_equal(*(m.predict(rows) for m in boosted))
     Y = np.stack([rows[:, 0], rows[:, 1]], 1)
     regressor = SpectralPruner(
-        SpectralMLPRegressor(**QUICK), merge=False, threshold=0.0
+        SpectralMLPRegressor(encoding="linear", **QUICK), merge=False, threshold=0.0
     )
     several = MultiOutputRegressor(regressor).fit(rows, Y, sample_weight=weight)
     alone = clone(regressor).fit(rows, Y[:, 1], sample_weight=weight)
@@ -887,7 +949,7 @@ def test_a_weighted_calibration_is_the_one_made_by_hand(routing):
     folds = list(StratifiedKFold(3).split(rows, y))
     expected = []
     for train, test in folds:
-        network = SpectralMLPClassifier(**QUICK).fit(
+        network = SpectralMLPClassifier(encoding="linear", **QUICK).fit(
             rows[train], y[train], weight[train]
         )
         small = network.prune(n_nodes=4)
@@ -896,7 +958,7 @@ def test_a_weighted_calibration_is_the_one_made_by_hand(routing):
         )
         expected.append(curve.predict(small.decision_function(rows)))
     with sklearn.config_context(enable_metadata_routing=routing):
-        network = SpectralMLPClassifier(**QUICK)
+        network = SpectralMLPClassifier(encoding="linear", **QUICK)
         if routing:
             network.set_fit_request(sample_weight=True)
             network.set_score_request(sample_weight=True)
@@ -913,7 +975,7 @@ def test_a_weighted_calibration_is_the_one_made_by_hand(routing):
 
 def test_weights_reach_a_pruner_inside_of_ransac():
     weight = np.where(np.arange(60) % 2, 1.0, 0.0)
-    pruner = SpectralPruner(SpectralMLPRegressor(**QUICK), n_nodes=4)
+    pruner = SpectralPruner(SpectralMLPRegressor(encoding="linear", **QUICK), n_nodes=4)
     ransac = RANSACRegressor(pruner, min_samples=60, max_trials=1, random_state=0)
     ransac.fit(X, Y, sample_weight=weight)
     inliers = ransac.inlier_mask_

@@ -57,7 +57,7 @@ def assert_equal_results(expected, found):
 
 CASES = {
     "regressor": (
-        SpectralMLPRegressor(**DOUBLE),
+        SpectralMLPRegressor(encoding="linear", **DOUBLE),
         {
             "hidden_layer_sizes": [4, (6, 3)],
             "alpha": [1e-4, 1e-1],
@@ -67,7 +67,7 @@ CASES = {
         {"return_train_score": True},
     ),
     "classifier": (
-        SpectralMLPClassifier(**DOUBLE, early_stopping=True),
+        SpectralMLPClassifier(encoding="linear", **DOUBLE, early_stopping=True),
         [
             {"class_weight": [None, "balanced"], "alpha": [1e-3, 1e-1]},
             {"gate": ["in", "both"], "random_state": [0, 1]},
@@ -76,7 +76,8 @@ CASES = {
     ),
     "pipeline": (
         make_pipeline(
-            PolynomialFeatures(include_bias=False), SpectralMLPRegressor(**DOUBLE)
+            PolynomialFeatures(include_bias=False),
+            SpectralMLPRegressor(encoding="linear", **DOUBLE),
         ),
         [
             {
@@ -89,7 +90,7 @@ CASES = {
     ),
     "last step": (
         make_pipeline(StandardScaler(), Ridge()),
-        {"ridge": [Ridge(10), SpectralMLPRegressor(**DOUBLE)]},
+        {"ridge": [Ridge(10), SpectralMLPRegressor(encoding="linear", **DOUBLE)]},
         {"cv": ShuffleSplit(3, random_state=0)},
     ),
     "not spectral": (Ridge(), {"alpha": [0.1, 1.0]}, {}),
@@ -120,7 +121,7 @@ def test_a_regression_is_equal_bit_by_bit_in_float32(n_rows, cv):
     X, y = make_friedman1(n_rows, noise=1.0, random_state=0)
     grid = {"alpha": [1e-4, 1e-3, 1e-2, 1.0]}
     wide = {**QUICK, "hidden_layer_sizes": 32, "max_iter": 40}
-    model = SpectralMLPRegressor(**wide)
+    model = SpectralMLPRegressor(encoding="linear", **wide)
     expected, found = both(model, grid, X, y, cv=cv)
     for split in range(cv):
         key = f"split{split}_test_score"
@@ -130,7 +131,7 @@ def test_a_regression_is_equal_bit_by_bit_in_float32(n_rows, cv):
 @pytest.mark.parametrize("spectral_last", [True, False])
 def test_folds_of_a_large_table_are_in_memory_one_by_one(monkeypatch, spectral_last):
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(**DOUBLE)
+    model = SpectralMLPRegressor(encoding="linear", **DOUBLE)
     grid = {"alpha": [1e-4, 1e-1]}
     if spectral_last:
         model = make_pipeline(StandardScaler(), model)
@@ -162,7 +163,10 @@ def test_folds_of_a_large_table_are_in_memory_one_by_one(monkeypatch, spectral_l
 @pytest.mark.parametrize("verbose", [0, 2, 3])
 def test_lines_of_progress_are_those_of_grid_search(capsys, verbose):
     X, y = load_diabetes(return_X_y=True)
-    model, grid = SpectralMLPRegressor(**DOUBLE), {"alpha": [1e-4, 1e-1]}
+    model, grid = (
+        SpectralMLPRegressor(encoding="linear", **DOUBLE),
+        {"alpha": [1e-4, 1e-1]},
+    )
     printed = []
     for kind in (GridSearchCV, SpectralGridSearchCV):
         kind(model, grid, cv=2, verbose=verbose).fit(X, y)
@@ -174,7 +178,7 @@ def test_lines_of_progress_are_those_of_grid_search(capsys, verbose):
 
 def test_a_fit_is_told_its_share_of_the_time():
     X, y = load_diabetes(return_X_y=True)
-    model = SpectralMLPRegressor(**{**QUICK, "max_iter": 300})
+    model = SpectralMLPRegressor(encoding="linear", **{**QUICK, "max_iter": 300})
     search = SpectralGridSearchCV(model, {"alpha": [1e-3, 1e-2]}, refit=False)
     start = time.perf_counter()
     search.fit(X, y)
@@ -186,7 +190,9 @@ def test_a_fit_is_told_its_share_of_the_time():
 def test_two_processes_give_the_same():
     X, y = load_diabetes(return_X_y=True)
     grid = {"hidden_layer_sizes": [4, 6], "alpha": [1e-4, 1e-1]}
-    alone = SpectralGridSearchCV(SpectralMLPRegressor(**DOUBLE), grid).fit(X, y)
+    alone = SpectralGridSearchCV(
+        SpectralMLPRegressor(encoding="linear", **DOUBLE), grid
+    ).fit(X, y)
     shared = clone(alone).set_params(n_jobs=2).fit(X, y)
     assert_equal_results(alone, shared)
 
@@ -212,7 +218,9 @@ def test_a_mixed_frame_in_a_pipeline(threshold):
         remainder=StandardScaler(),
         sparse_threshold=threshold,
     )
-    pipeline = make_pipeline(columns, SpectralMLPClassifier(**DOUBLE))
+    pipeline = make_pipeline(
+        columns, SpectralMLPClassifier(encoding="linear", **DOUBLE)
+    )
     grid = {"spectralmlpclassifier__alpha": [1e-3, 1e-1]}
     expected, found = both(pipeline, grid, X, y, cv=3)
     assert_equal_results(expected, found)
@@ -222,7 +230,7 @@ def test_a_mixed_frame_in_a_pipeline(threshold):
 def test_sparse_rows_of_several_folds():
     X, y = load_iris(return_X_y=True)
     X = sparse.csr_array(np.where(X > 3, X, 0.0))
-    model = SpectralMLPClassifier(**DOUBLE)
+    model = SpectralMLPClassifier(encoding="linear", **DOUBLE)
     assert_equal_results(*both(model, {"alpha": [1e-3, 1e-2]}, X, y))
 
 
@@ -244,7 +252,9 @@ class Counting(TransformerMixin, BaseEstimator):
 
 def test_steps_before_the_network_are_fitted_once_a_fold():
     X, y = load_diabetes(return_X_y=True)
-    pipeline = make_pipeline(Counting(), SpectralMLPRegressor(**QUICK))
+    pipeline = make_pipeline(
+        Counting(), SpectralMLPRegressor(encoding="linear", **QUICK)
+    )
     grid = {
         "spectralmlpregressor__alpha": [1e-3, 1e-2],
         "spectralmlpregressor__hidden_layer_sizes": [3, 4],
@@ -258,13 +268,17 @@ def test_steps_before_the_network_are_fitted_once_a_fold():
 def test_a_candidate_that_fails_does_not_stop_the_others():
     X, y = load_diabetes(return_X_y=True)
     grid = {"alpha": [1e-3, -1.0], "learning_rate_init": [1e-2, 1e30]}
-    search = SpectralGridSearchCV(SpectralMLPRegressor(**QUICK), grid, error_score=-7)
+    search = SpectralGridSearchCV(
+        SpectralMLPRegressor(encoding="linear", **QUICK), grid, error_score=-7
+    )
     with pytest.warns(FitFailedWarning, match="15 fits failed"):
         search.fit(X, y)
     scores = search.cv_results_["mean_test_score"]
     assert (scores[1:] == -7).all()
     assert scores[0] > -7
-    plain = GridSearchCV(SpectralMLPRegressor(**QUICK), {"alpha": [1e-3]}).fit(X, y)
+    plain = GridSearchCV(
+        SpectralMLPRegressor(encoding="linear", **QUICK), {"alpha": [1e-3]}
+    ).fit(X, y)
     np.testing.assert_allclose(scores[0], plain.best_score_)
     search.set_params(error_score="raise", param_grid={"alpha": [1e-3, -1.0]})
     with pytest.raises(ValueError, match="`alpha` must be"):
@@ -274,7 +288,9 @@ def test_a_candidate_that_fails_does_not_stop_the_others():
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
 def test_steps_that_fail_are_told():
     X, y = load_diabetes(return_X_y=True)
-    pipeline = make_pipeline(Counting(), SpectralMLPRegressor(**QUICK))
+    pipeline = make_pipeline(
+        Counting(), SpectralMLPRegressor(encoding="linear", **QUICK)
+    )
     grid = {"counting__shift": [0.0, None]}
     with pytest.warns(FitFailedWarning, match="5 fits failed"):
         search = SpectralGridSearchCV(pipeline, grid).fit(X, y)
@@ -285,7 +301,7 @@ def test_weights_reach_the_fits():
     X, y = load_diabetes(return_X_y=True)
     weight = np.random.default_rng(0).uniform(size=len(y)) * (np.arange(len(y)) % 3 > 0)
     grid = {"alpha": [1e-3, 1e-1]}
-    model = SpectralMLPRegressor(**DOUBLE)
+    model = SpectralMLPRegressor(encoding="linear", **DOUBLE)
     expected, found = both(model, grid, X, y, fit={"sample_weight": weight})
     assert_equal_results(expected, found)
     plain = SpectralGridSearchCV(model, grid).fit(X, y)
@@ -297,7 +313,9 @@ def test_metadata_are_routed():
     weight = np.random.default_rng(0).uniform(size=len(y))
     groups = np.arange(len(y)) % 7
     with config_context(enable_metadata_routing=True):
-        model = SpectralMLPRegressor(**DOUBLE).set_fit_request(sample_weight=True)
+        model = SpectralMLPRegressor(encoding="linear", **DOUBLE).set_fit_request(
+            sample_weight=True
+        )
         scoring = get_scorer("r2").set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler(), model)
         pipeline[0].set_fit_request(sample_weight=True)
@@ -309,7 +327,9 @@ def test_metadata_are_routed():
 
 def test_no_fit_at_all_is_an_error():
     X, y = load_diabetes(return_X_y=True)
-    search = SpectralGridSearchCV(SpectralMLPRegressor(), {"alpha": [1e-3]}, cv=[])
+    search = SpectralGridSearchCV(
+        SpectralMLPRegressor(encoding="linear"), {"alpha": [1e-3]}, cv=[]
+    )
     with pytest.raises(ValueError, match="needs a candidate and a split"):
         search.fit(X, y)
 
@@ -317,15 +337,21 @@ def test_no_fit_at_all_is_an_error():
 def test_threads_are_left_alone():
     X, y = load_diabetes(return_X_y=True)
     before = torch.get_num_threads(), torch.random.get_rng_state()
-    SpectralGridSearchCV(SpectralMLPRegressor(**QUICK), {"alpha": [1e-3]}).fit(X, y)
+    SpectralGridSearchCV(
+        SpectralMLPRegressor(encoding="linear", **QUICK), {"alpha": [1e-3]}
+    ).fit(X, y)
     assert torch.get_num_threads() == before[0]
     assert torch.equal(torch.random.get_rng_state(), before[1])
 
 
 SMALL = {"hidden_layer_sizes": 4, "max_iter": 30, "random_state": 0}
 SEARCHES = [
-    SpectralGridSearchCV(SpectralMLPRegressor(**SMALL), {"alpha": [1e-3, 1e-2]}, cv=2),
-    SpectralGridSearchCV(SpectralMLPClassifier(**SMALL), {"alpha": [1e-3, 1e-2]}, cv=2),
+    SpectralGridSearchCV(
+        SpectralMLPRegressor(encoding="linear", **SMALL), {"alpha": [1e-3, 1e-2]}, cv=2
+    ),
+    SpectralGridSearchCV(
+        SpectralMLPClassifier(encoding="linear", **SMALL), {"alpha": [1e-3, 1e-2]}, cv=2
+    ),
 ]
 
 
@@ -356,7 +382,9 @@ def test_check_estimator(estimator, check):
 )
 def test_parameters_are_refused_before_anything_trains(parameter):
     X, y = load_iris(return_X_y=True)
-    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=10**9)
+    model = SpectralMLPClassifier(
+        encoding="linear", hidden_layer_sizes=4, max_iter=10**9
+    )
     search = SpectralGridSearchCV(model, {"alpha": [1e-3]}, **parameter)
     (name,) = parameter
     with pytest.raises(ValueError, match=f"The '{name}' parameter of Spectral"):
@@ -365,7 +393,9 @@ def test_parameters_are_refused_before_anything_trains(parameter):
 
 def test_lines_of_fits_say_whose_they_are(capsys):
     X, y = load_iris(return_X_y=True)
-    model = SpectralMLPClassifier(hidden_layer_sizes=4, max_iter=3, verbose=True)
+    model = SpectralMLPClassifier(
+        encoding="linear", hidden_layer_sizes=4, max_iter=3, verbose=True
+    )
     grid = {"alpha": [1e-3, 1e-2]}
     SpectralGridSearchCV(model, grid, cv=2, refit=False).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
@@ -380,7 +410,11 @@ def test_last_steps_of_other_kinds(order):
     X = rng.normal(size=(90, 3))
     y = X[:, 0] * X[:, 1] + 0.1 * rng.normal(size=90)
     net = SpectralMLPRegressor(
-        hidden_layer_sizes=6, max_iter=30, dtype="float64", random_state=0
+        encoding="linear",
+        hidden_layer_sizes=6,
+        max_iter=30,
+        dtype="float64",
+        random_state=0,
     )
     pipe = make_pipeline(PolynomialFeatures(2, include_bias=False), net)
     models = [net, Ridge(), SpectralPruner(net, n_nodes=3)][::order]
@@ -405,7 +439,11 @@ def is_kept(model, X, y):
 def test_a_scorer_may_train_copy_and_store(scoring):
     X, y = make_friedman1(60, random_state=0)
     net = SpectralMLPRegressor(
-        hidden_layer_sizes=6, max_iter=20, dtype="float64", random_state=0
+        encoding="linear",
+        hidden_layer_sizes=6,
+        max_iter=20,
+        dtype="float64",
+        random_state=0,
     )
     arguments = net, {"alpha": [1e-2, 1e-1]}
     ours, theirs = (
@@ -451,7 +489,7 @@ def test_a_fold_of_tiny_weights_is_a_fold():
     X = rng.normal(size=(400, 2))
     y = X[:, 0] + X[:, 1] ** 2
     weight = np.where(np.arange(400) < 200, 1e-60, 1.0)
-    model = SpectralMLPRegressor(**QUICK)
+    model = SpectralMLPRegressor(encoding="linear", **QUICK)
     expected, found = both(
         model,
         {"alpha": [1e-3, 1e-2]},

@@ -58,7 +58,9 @@ def test_workers_have_the_configuration_of_the_caller(backend):
     with sklearn.config_context(
         transform_output="pandas", enable_metadata_routing=True
     ):
-        network = SpectralMLPRegressor(**QUICK).set_fit_request(sample_weight=True)
+        network = SpectralMLPRegressor(encoding="linear", **QUICK).set_fit_request(
+            sample_weight=True
+        )
         pipe = make_pipeline(
             StandardScaler().set_fit_request(sample_weight=True), columns, network
         )
@@ -77,7 +79,9 @@ def test_weights_of_a_pruner_inside_are_routed_in_workers(backend):
     """Weighted and unweighted scores must not be swapped in silence."""
     weight = np.random.default_rng(0).uniform(size=len(Y)) ** 4
     with sklearn.config_context(enable_metadata_routing=True):
-        network = SpectralMLPRegressor(**QUICK).set_fit_request(sample_weight=True)
+        network = SpectralMLPRegressor(encoding="linear", **QUICK).set_fit_request(
+            sample_weight=True
+        )
         network.set_score_request(sample_weight=True)
         pipe = make_pipeline(SpectralPruner(network))
         grid = {"spectralpruner__threshold": [0.05, 0.5]}
@@ -107,7 +111,7 @@ class Warner(TransformerMixin, BaseEstimator):
 
 @pytest.mark.parametrize("action", ["error", "ignore"])
 def test_workers_have_the_warning_filters_of_the_caller(backend, action):
-    pipe = make_pipeline(Warner(), SpectralMLPRegressor(**QUICK))
+    pipe = make_pipeline(Warner(), SpectralMLPRegressor(encoding="linear", **QUICK))
     grid = {"spectralmlpregressor__alpha": [1e-3, 1e-1]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -142,7 +146,12 @@ class Clipped(Pipeline):
 
 @pytest.mark.parametrize("kind", [Shifted, Clipped])
 def test_a_subclass_of_pipeline_is_fitted_as_it_is(kind):
-    pipe = kind([("s", StandardScaler()), ("m", SpectralMLPRegressor(**QUICK))])
+    pipe = kind(
+        [
+            ("s", StandardScaler()),
+            ("m", SpectralMLPRegressor(encoding="linear", **QUICK)),
+        ]
+    )
     options = {"cv": 3, "scoring": "neg_mean_absolute_error"}
     pair = [
         search(pipe, {"m__alpha": [1e-3]}, **options).fit(X, Y)
@@ -160,7 +169,10 @@ def test_candidates_need_not_be_picklable():
             return 2 * X
 
     power = 3
-    steps = [("f", FunctionTransformer()), ("m", SpectralMLPRegressor(**QUICK))]
+    steps = [
+        ("f", FunctionTransformer()),
+        ("m", SpectralMLPRegressor(encoding="linear", **QUICK)),
+    ]
     grid = [
         {
             "f__func": [np.abs, lambda X: X**2, lambda X: X**power],
@@ -189,7 +201,7 @@ class Slow(TransformerMixin, BaseEstimator):
 
 
 def test_test_rows_go_through_shared_steps_once():
-    pipe = make_pipeline(Slow(), SpectralMLPRegressor(**QUICK))
+    pipe = make_pipeline(Slow(), SpectralMLPRegressor(encoding="linear", **QUICK))
     grid = {"spectralmlpregressor__alpha": np.logspace(-4, -1, 6)}
     Slow.rows = 0
     SpectralGridSearchCV(pipe, grid, cv=3, refit=False).fit(X, Y)
@@ -220,7 +232,11 @@ def test_networks_are_let_go_once_they_are_scored():
 
     grid = {"hidden_layer_sizes": list(range(2, 12))}
     search = SpectralGridSearchCV(
-        SpectralMLPRegressor(**QUICK), grid, cv=2, refit=False, scoring=scorer
+        SpectralMLPRegressor(encoding="linear", **QUICK),
+        grid,
+        cv=2,
+        refit=False,
+        scoring=scorer,
     )
     search.fit(X, Y)
     alive.append(count() - before)
@@ -238,7 +254,9 @@ def test_a_wrong_parameter_is_raised_before_anything_trains(bad, monkeypatch):
     ((name, value),) = bad.items()
     good = {"alpha": 1e-3, "activation": "relu"}[name]
     search = SpectralGridSearchCV(
-        SpectralMLPRegressor(**QUICK), {name: [good, value]}, error_score="raise"
+        SpectralMLPRegressor(encoding="linear", **QUICK),
+        {name: [good, value]},
+        error_score="raise",
     )
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         search.fit(X, Y)
@@ -255,7 +273,7 @@ def test_validation_rows_are_passed_whole_to_every_fold():
             return super().fit(X, y, sample_weight, X_val, y_val)
 
     grid = {"alpha": [1e-3]}
-    for model in (SpectralMLPRegressor(**QUICK), Noting(**QUICK)):
+    for model in (SpectralMLPRegressor(encoding="linear", **QUICK), Noting(**QUICK)):
         search = SpectralGridSearchCV(model, grid, cv=2, refit=False)
         search.fit(X, Y, X_val=X_val, y_val=y_val)
     assert seen == [len(X), len(X)]
@@ -277,7 +295,7 @@ class FirstThenNeighbours(SpectralGridSearchCV):
 
 
 def test_a_subclass_may_choose_its_candidates():
-    model = SpectralMLPRegressor(**QUICK)
+    model = SpectralMLPRegressor(encoding="linear", **QUICK)
     search = FirstThenNeighbours(model, {}, cv=3).fit(X, Y)
     alphas = [p["alpha"] for p in search.cv_results_["params"]]
     assert len(alphas) == 3
@@ -288,7 +306,7 @@ def test_a_subclass_may_choose_its_candidates():
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_a_failure_in_training_is_raised_at_once():
     grid = [{"learning_rate_init": [1e200]}, {"hidden_layer_sizes": [300, 301, 302]}]
-    model = SpectralMLPRegressor(**{**QUICK, "max_iter": 1500})
+    model = SpectralMLPRegressor(encoding="linear", **{**QUICK, "max_iter": 1500})
     search = SpectralGridSearchCV(model, grid, cv=3, error_score="raise")
     start = time.perf_counter()
     with pytest.raises(ValueError, match="loss must stay finite"):

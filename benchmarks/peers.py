@@ -1,0 +1,224 @@
+"""Test scores of default estimators beside trees: ours, an MLP, HGB and LightGBM.
+
+Run ``python benchmarks/peers.py``. Each table is split 80/20 with ``random_state`` 0 to
+4, stratified for classes. All run on one thread and with their defaults. Ours gets the
+table as it is. scikit-learn's MLP stands behind a one-hot encoder and StandardScaler,
+and its targets are standardised too. HistGradientBoosting and LightGBM get categories
+as the dtype "category". Scores are the RMSE over the standard deviation of the test
+target, or the log-loss: lower is better.
+
+Tables marked "held out" had no part in the choice of the defaults. Tables beyond
+scikit-learn's own are read from the folder named by the environment variable
+SKSPECTRAL_TABLES (``<name>.csv.gz``, target last) and skipped without it. LightGBM is
+skipped where it is not installed. Each result is kept in a file of its own, and not
+computed again.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.compose import (
+    TransformedTargetRegressor,
+    make_column_selector,
+    make_column_transformer,
+)
+from sklearn.datasets import make_friedman1
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from tables import REGRESSION, load
+
+from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
+
+OPEN = ("california", "bike_sharing", "adult", "letter", "kin8nm", "wine_quality")
+BUNDLED = ("diabetes", "iris", "wine", "breast_cancer", "digits")
+MADE = ("friedman1", "california_noise")  # the latter with 20 columns of noise
+HELD_OUT = ("bike_sharing", "letter", "wine")
+MODELS = ("ours", "mlp", "hgb", "lightgbm")
+
+
+def is_regression(name):
+    return name in (*REGRESSION, *MADE)
+
+
+def frame(name):
+    """X as a frame, and y; None where the table is absent."""
+    import pandas as pd
+
+    if name == "friedman1":
+        X, y = make_friedman1(1000, noise=1.0, random_state=0)
+    elif name == "california_noise":
+        loaded = load("california")
+        if loaded is None:
+            return None
+        noise = np.random.default_rng(0).normal(size=(len(loaded[1]), 20))
+        X, y = np.hstack([loaded[0], noise]), loaded[1]
+    else:
+        loaded = load(name)
+        if loaded is None:
+            return None
+        X, y = loaded
+    X = pd.DataFrame(X)
+    X.columns = [str(c) for c in X.columns]
+    return X, np.asarray(y)
+
+
+def with_categories(X, like):
+    """The frame, with strings as the categories of all rows."""
+    import pandas as pd
+
+    X = X.copy()
+    for column in X.select_dtypes(exclude="number"):
+        X[column] = pd.Categorical(
+            X[column], like[column].astype("category").cat.categories
+        )
+    return X
+
+
+def make_model(who, name, seed, changes):
+    regression = is_regression(name)
+    if who == "ours":
+        kind = SpectralMLPRegressor if regression else SpectralMLPClassifier
+        return kind(random_state=seed, **changes)
+    if who == "hgb":
+        kind = (
+            HistGradientBoostingRegressor
+            if regression
+            else HistGradientBoostingClassifier
+        )
+        return kind(random_state=seed, categorical_features="from_dtype")
+    if who == "lightgbm":
+        from lightgbm import LGBMClassifier, LGBMRegressor
+
+        kind = LGBMRegressor if regression else LGBMClassifier
+        return kind(random_state=seed, n_jobs=1, verbose=-1)
+    encode = make_column_transformer(
+        (SimpleImputer(), make_column_selector(dtype_include="number")),
+        (
+            OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+            make_column_selector(dtype_exclude="number"),
+        ),
+    )
+    kind = MLPRegressor if regression else MLPClassifier
+    model = make_pipeline(encode, StandardScaler(), kind(random_state=seed))
+    if regression:
+        return TransformedTargetRegressor(model, transformer=StandardScaler())
+    return model
+
+
+def measure(who, name, seed, changes):
+    """Score, seconds and core of one fit on one split."""
+    import torch
+
+    torch.set_num_threads(1)
+    X, y = frame(name)
+    regression = is_regression(name)
+    rows = train_test_split(
+        np.arange(len(y)),
+        test_size=0.2,
+        random_state=seed,
+        stratify=None if regression else y,
+    )
+    if who in ("hgb", "lightgbm"):
+        X = with_categories(X, X)
+    X_a, X_b = (X.iloc[own] for own in rows)
+    y_a, y_b = (y[own] for own in rows)
+    model = make_model(who, name, seed, changes)
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X_a, y_a)
+        fitted = time.perf_counter()
+        if regression:
+            outputs = model.predict(X_b)
+            score = np.sqrt(np.mean((outputs - y_b) ** 2)) / np.std(y_b)
+        else:
+            score = log_loss(y_b, model.predict_proba(X_b))
+    result = {"score": float(score), "seconds": fitted - start}
+    result["predict"] = time.perf_counter() - fitted
+    if hasattr(model, "core_sizes_"):
+        result["core"] = sum(model.core_sizes_)
+        result["inputs"] = model.eigenvectors_[0].shape[1]
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", nargs="*", default=[*OPEN, *BUNDLED, *MADE])
+    parser.add_argument("--models", nargs="*", default=MODELS)
+    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--out", default="out/peers", help="folder of the results")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, a thread each")
+    arguments = parser.parse_args()
+    changes = {}
+    for item in arguments.set:
+        key, value = item.split("=")
+        try:
+            changes[key] = json.loads(value)
+        except ValueError:
+            changes[key] = value
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    label = ",".join(sorted(arguments.set))
+    print("ours: " + (label or "defaults"))
+    ratios = []
+    for name in arguments.only:
+        if frame(name) is None:
+            print(f"{name:17} absent")
+            continue
+        results = {}
+        for who in arguments.models:
+            tag = f"{who}({label})" if who == "ours" and label else who
+            paths = [
+                folder / f"{name}-{tag}-{seed}.json" for seed in range(arguments.splits)
+            ]
+            jobs = [
+                (path, delayed(measure)(who, name, seed, changes))
+                for seed, path in enumerate(paths)
+                if not path.is_file()
+            ]
+            try:
+                found = Parallel(n_jobs=arguments.jobs)(job for _, job in jobs)
+            except ImportError:
+                continue
+            for (path, _), result in zip(jobs, found, strict=True):
+                path.write_text(json.dumps(result))
+            results[who] = [json.loads(path.read_text()) for path in paths]
+        line = f"{name:17}"
+        for who, own in results.items():
+            score = np.mean([r["score"] for r in own])
+            line += (
+                f" {who} {score:.4f} ({np.median([r['seconds'] for r in own]):.1f} s)"
+            )
+        if "ours" in results and "core" in results["ours"][0]:
+            core = np.mean([r["core"] for r in results["ours"]])
+            inputs = np.mean([r["inputs"] for r in results["ours"]])
+            line += f"  core {core:.0f}, inputs {inputs:.0f}"
+        if {"ours", "lightgbm"} <= results.keys() and name not in MADE:
+            scores = [
+                np.mean([r["score"] for r in results[who]])
+                for who in ("ours", "lightgbm")
+            ]
+            ratios.append(scores[0] / scores[1])
+            line += f"  ours / lightgbm {ratios[-1]:.3f}"
+        print(line + ("  held out" if name in HELD_OUT else ""), flush=True)
+    if ratios:
+        mean = np.exp(np.mean(np.log(ratios)))
+        print(f"geometric mean of ours / lightgbm: {mean:.4f}")
+
+
+if __name__ == "__main__":
+    main()

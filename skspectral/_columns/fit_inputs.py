@@ -1,0 +1,211 @@
+"""Fit the inputs of a network on the rows of a table."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skspectral._columns.bends import gains_of_ramps, strengths_of_ramps
+from skspectral._columns.categories import dummies_of
+from skspectral._columns.inputs import Inputs, input_statistics
+from skspectral._columns.knots import knots_of
+from skspectral._columns.samples import Samples
+from skspectral._columns.statistics import (
+    ColumnStatistics,
+    column_means,
+    column_statistics,
+    identity_statistics,
+    row_blocks,
+)
+
+__all__ = ["Encoding", "fit_inputs"]
+
+# Of the table that says which columns bend: rows and numbers at most.
+TEST_ROWS = 20_000
+TEST_NUMBERS = 2**22
+FEWEST_TEST_ROWS = 4_000  # or the table is too wide
+
+
+class Encoding(NamedTuple):
+    """Rules for the inputs: see :class:`skspectral.ColumnEncoder`."""
+
+    encoding: str = "linear"
+    n_knots: int = 48
+    tau: float = 2.0
+    extrapolation: str = "linear"
+    max_categories: int = 100
+
+
+def fit_inputs(
+    table: Samples,
+    rules: Encoding,
+    *,
+    standardize: bool,
+    n_codes: dict[int, int],
+    names: Any,
+    targets: Callable[[np.ndarray], np.ndarray] | None,
+) -> Inputs:
+    """Fit inputs on checked rows.
+
+    Parameters
+    ----------
+    table : Samples
+        Its y is not used.
+    rules : Encoding
+    standardize : bool
+        False leaves numbers as they are. Ramps and dummies are always scaled.
+    n_codes : dict of int to int
+        Number of codes of each column of categories.
+    names : sequence of str
+        Of the columns, for errors.
+    targets : callable or None
+        Targets (m, o) of some rows, as numbers of like scale: they say which columns
+        bend, for ``encoding="auto"``. None for all.
+    """
+    X, weight = table.X, table.weight
+    n_columns = X.shape[1]
+    numbers = tuple(c for c in range(n_columns) if c not in n_codes)
+    table_of_numbers = X if not n_codes else _Columns(X, numbers)
+    missing, bends = _missing(table_of_numbers), rules.encoding != "linear"
+    if not (standardize or n_codes or missing or bends):
+        fill = column_means(X, weight)
+        return Inputs.plain(n_columns, identity_statistics(n_columns), fill)
+    own = column_statistics(table_of_numbers, weight)
+    statistics = own if standardize else identity_statistics(len(numbers))
+    dummies = {
+        column: dummies_of(
+            np.asarray(X[:, column], dtype=np.float64),
+            weight,
+            count,
+            max_categories=rules.max_categories,
+            name=names[column],
+        )
+        for column, count in n_codes.items()
+    }
+    layout = Inputs(
+        n_columns, numbers, own.mean, None, missing, {}, dummies, statistics
+    )
+    linear = _with_statistics(layout, statistics, table, {})
+    if bends:
+        knots, ends = _knots_of_columns(numbers, table, rules.n_knots)
+        tau = dict.fromkeys(knots, rules.tau)
+        if targets is not None and rules.encoding == "auto":
+            share = _strengths(linear, table, targets, knots)
+            tau = {place: rules.tau * own for place, own in share.items() if own > 0}
+            knots = {place: knots[place] for place in tau}
+        if knots:
+            constant = rules.extrapolation == "constant"
+            limits = np.outer([-np.inf, np.inf], np.ones(len(numbers)))
+            for place in knots if constant else ():
+                limits[:, place] = ends[place]
+            layout = dataclasses.replace(layout, knots=knots, range=limits)
+            return _with_statistics(layout, statistics, table, tau)
+    return linear
+
+
+class _Columns:
+    """Some columns of a dense table, which are copied only block by block."""
+
+    def __init__(self, table: Any, columns: tuple[int, ...]) -> None:
+        self.table, self.columns = table, list(columns)
+        self.shape = (table.shape[0], len(columns))
+
+    def __getitem__(self, rows) -> np.ndarray:
+        if isinstance(rows, tuple):
+            rows, column = rows
+            return self.table[rows, self.columns[column]]
+        return self.table[rows][..., self.columns]
+
+
+def _missing(table: Any) -> tuple[int, ...]:
+    """Columns of which a number is missing."""
+    if sparse.issparse(table):
+        holes = np.isnan(table.data)
+        return tuple(np.unique(table.indices[holes]).tolist())
+    found = np.zeros(table.shape[1], dtype=bool)
+    if not table.shape[1]:
+        return ()
+    for rows in row_blocks(*table.shape):
+        part = table[rows]
+        found |= np.isnan(part).any(0)
+    return tuple(np.flatnonzero(found).tolist())
+
+
+def _with_statistics(
+    layout: Inputs,
+    of_numbers: ColumnStatistics,
+    table: Samples,
+    tau: dict[int, float],
+) -> Inputs:
+    """Inputs of this layout, with the statistics of all; `tau` by bent column."""
+    n_numbers, n_ramps = (
+        len(layout.numbers),
+        [len(k) - 1 for k in layout.knots.values()],
+    )
+    counts = (n_numbers, len(layout.missing), sum(n_ramps), sum(layout.n_dummies))
+    if sum(counts) == n_numbers:
+        return layout
+    # Ramps have a standard deviation of tau / sqrt(n), so that a function may bend as
+    # much with many knots as with few. What is 0 or 1 is only centred: the rarer it is
+    # in these rows, the dearer is a weight on it.
+    strength = [
+        np.full(n, own / math.sqrt(n))
+        for n, own in zip(n_ramps, tau.values(), strict=True)
+    ]
+    rest = sum(counts[1:])
+    statistics = ColumnStatistics(
+        of_numbers.n_rows,
+        np.append(of_numbers.mean, np.zeros(rest)),
+        np.append(of_numbers.variance, np.ones(rest)),
+        np.append(np.full(n_numbers, of_numbers.active), np.ones(rest, dtype=bool)),
+        np.repeat([1.0, 0.0, 1.0, 0.0], counts),
+        np.concatenate([np.ones(sum(counts[:2])), *strength, np.ones(counts[3])]),
+    )
+    inputs = dataclasses.replace(layout, statistics=statistics)
+    found = input_statistics(inputs, table.X, table.weight)
+    statistics.mean[n_numbers:] = found.mean[n_numbers:]
+    statistics.variance[n_numbers:] = found.variance[n_numbers:]
+    return inputs
+
+
+def _knots_of_columns(numbers: tuple[int, ...], table: Samples, n_knots: int):
+    """Knots of numeric columns, by place, where a column can bend; ends of each."""
+    X = table.X.tocsc() if sparse.issparse(table.X) else table.X
+    knots, ends = {}, []
+    for place, column in enumerate(numbers):
+        values = X[:, column]
+        values = values.toarray() if sparse.issparse(X) else values
+        values, weight = np.asarray(values, dtype=np.float64).ravel(), table.weight
+        there = ~np.isnan(values)
+        if not there.all():
+            values, weight = values[there], None if weight is None else weight[there]
+        ends.append((values.min(initial=np.inf), values.max(initial=-np.inf)))
+        if len(values):
+            own = knots_of(values, weight, n_knots)
+            if len(own) > 2:
+                knots[place] = own
+    return knots, ends
+
+
+def _strengths(
+    inputs: Inputs, table: Samples, targets: Callable, knots: dict[int, np.ndarray]
+) -> dict[int, float]:
+    """The share of `tau` for the ramps of each column; 0 for no ramps."""
+    n_rows, most = table.X.shape[0], TEST_NUMBERS // len(inputs)
+    if most < FEWEST_TEST_ROWS:
+        return dict.fromkeys(knots, 0.0)
+    rows = np.arange(n_rows)
+    if n_rows > min(TEST_ROWS, most):
+        rows = np.linspace(0, n_rows - 1, min(TEST_ROWS, most)).round().astype(int)
+    part = table.X[rows]
+    part = part.toarray() if sparse.issparse(part) else part
+    numbers = part.astype(np.float64)[:, inputs.numbers]
+    numbers = np.where(np.isnan(numbers), inputs.fill, numbers)
+    weight = None if table.weight is None else table.weight[rows]
+    gains = gains_of_ramps(
+        inputs.standardized(part), numbers, knots, targets(rows), weight
+    )
+    return dict(zip(knots, strengths_of_ramps(gains, len(rows)), strict=True))
