@@ -18,7 +18,9 @@ def refit_on_noise():
     X, y = load_diabetes(return_X_y=True)
     scores = []
     for train, test in KFold(5, shuffle=True, random_state=0).split(X):
-        model = SpectralMLPRegressor(random_state=0).fit(X[train], y[train])
+        model = SpectralMLPRegressor(encoding="linear", random_state=0).fit(
+            X[train], y[train]
+        )
         refitted = model.prune(X[train], y[train], refit=True)
         scores.append([m.score(X[test], y[test]) for m in (model.prune(), refitted)])
     core, refitted = np.mean(scores, axis=0)
@@ -29,7 +31,7 @@ def passes_over_the_same_rows():
     """R2 on other rows after passes of partial_fit: diabetes, alpha="auto"."""
     rows = train_test_split(*load_diabetes(return_X_y=True), random_state=0)
     X_train, X_test, y_train, y_test = rows
-    model = SpectralMLPRegressor(random_state=0)
+    model = SpectralMLPRegressor(encoding="linear", random_state=0)
     for number in range(1, 301):
         model.partial_fit(X_train, y_train)
         if number in (21, 57, 300):
@@ -42,7 +44,9 @@ def outputs_of_noise():
     X, y, _ = make_teacher_student(24_000, n_teacher_nodes=10, random_state=0)
     noise = np.random.default_rng(0).normal(size=(len(y), 9))
     for name, targets in (("alone", y[:, None]), ("beside noise", np.c_[y, noise])):
-        model = SpectralMLPRegressor(hidden_layer_sizes=100, random_state=0)
+        model = SpectralMLPRegressor(
+            encoding="linear", hidden_layer_sizes=100, random_state=0
+        )
         model.fit(X[:20_000], targets[:20_000])
         predicted = model.predict(X[20_000:])[:, 0]
         error = np.mean((predicted - y[20_000:]) ** 2) / y[20_000:].var()
@@ -54,7 +58,7 @@ def floor_of_auto():
     X, y, _ = make_teacher_student(204_000, n_teacher_nodes=40, random_state=0)
     for alpha in ("auto", 1e-5):
         model = SpectralMLPRegressor(
-            hidden_layer_sizes=200, alpha=alpha, random_state=0
+            encoding="linear", hidden_layer_sizes=200, alpha=alpha, random_state=0
         ).fit(X[:200_000], y[:200_000])
         error = 1 - model.score(X[200_000:], y[200_000:])
         core = model.core_sizes_[0]

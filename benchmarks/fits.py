@@ -45,7 +45,7 @@ REGRESSION = ("diabetes", "california")
 def spectral(name, seed):
     """Ours at its defaults, and a function for the steps of its fit on n rows."""
     kind = SpectralMLPRegressor if name in REGRESSION else SpectralMLPClassifier
-    model = kind(random_state=seed)
+    model = kind(encoding="linear", random_state=seed)
 
     def n_steps(n):
         batch_size = min(512, max(64, n // 40))  # what batch_size="auto" stands for

@@ -81,7 +81,11 @@ def main():
         for seed in range(options.seeds):
             X, y, truth = task(np.random.default_rng(seed))
             model = SpectralMLPClassifier(
-                hidden_layer_sizes=50, gate="in", alpha=1e-3, random_state=seed
+                encoding="linear",
+                hidden_layer_sizes=50,
+                gate="in",
+                alpha=1e-3,
+                random_state=seed,
             )
             _, seconds = timed(lambda m=model, X=X, y=y: m.fit(X, y))
             report(f"gates, seed {seed}", truth, model.feature_importances_, seconds)

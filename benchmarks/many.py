@@ -32,7 +32,9 @@ def plans_of(fits):
     """Plans that share their rows where the fits do."""
     known, plans = {}, []
     for parameters, X, y in fits:
-        model = SpectralMLPRegressor(max_iter=40, device="cpu", **parameters)
+        model = SpectralMLPRegressor(
+            encoding="linear", max_iter=40, device="cpu", **parameters
+        )
         plans.append(model._plan(*model._read(X, y), known=known))
     return plans
 

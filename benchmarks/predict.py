@@ -77,9 +77,9 @@ def main():
         register_converters()
     X, y, _ = make_teacher_student(N_ROWS, n_features=20, random_state=0)
     short = {"max_iter": 2, "random_state": 0}
-    full = SpectralMLPRegressor(hidden_layer_sizes=WIDTH, **short).fit(
-        X[:5000], y[:5000]
-    )
+    full = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=WIDTH, **short
+    ).fit(X[:5000], y[:5000])
     pruned = full.prune(n_nodes=N_KEPT, merge=False)
     table = {
         f"{nodes:3} nodes, {name}": way

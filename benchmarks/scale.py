@@ -97,7 +97,7 @@ def rows(folder):
     X_test, y_test = table(100_000, seed=12345)
     for exponent in range(4, 8):
         X, y = memory_map(f"{folder}/{exponent}.npy", 10**exponent)
-        model = SpectralMLPRegressor(**NETWORK)
+        model = SpectralMLPRegressor(encoding="linear", **NETWORK)
         with Cost() as fit:
             model.fit(X, y)
         with Cost() as predict:
@@ -110,6 +110,7 @@ def rows(folder):
 def beside_mlp(models, X, y, n_epochs):
     """Cost of ours and of scikit-learn's MLP on the same minibatches, and ours."""
     ours, theirs = (model(max_iter=n_epochs, **NETWORK) for model in models)
+    ours.set_params(encoding="linear")
     theirs.set_params(tol=0, n_iter_no_change=n_epochs)
     costs = []
     for model in (ours, theirs):
@@ -176,7 +177,7 @@ def chunks(folder):
     frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(20)])
     X_test, y_test = table(100_000, seed=1)
     X_test = pd.DataFrame(X_test, columns=frame.columns)
-    model = SpectralMLPRegressor(max_iter=10, **NETWORK)
+    model = SpectralMLPRegressor(encoding="linear", max_iter=10, **NETWORK)
     line("", "s", "own", "R2")
     with Cost() as cost:
         model.fit(frame, y)
@@ -188,7 +189,7 @@ def chunks(folder):
     for source in (parquet_groups, csv_chunks):
         kind = source.__name__.split("_")[0]
         for rate in ("constant", "falling"):
-            model = SpectralMLPRegressor(**NETWORK)
+            model = SpectralMLPRegressor(encoding="linear", **NETWORK)
             with Cost() as cost:
                 for done in range(10):
                     for number, (X, y) in enumerate(source(f"{folder}/{kind}")):
@@ -204,7 +205,7 @@ def search(_):
     """Two alphas and five folds of 500,000 rows of 20 columns, two epochs each."""
     line("", "copy", "seconds", "own")
     X, y = table(500_000)
-    model = SpectralMLPRegressor(**NETWORK, max_iter=2)
+    model = SpectralMLPRegressor(encoding="linear", **NETWORK, max_iter=2)
     for kind in (GridSearchCV, SpectralGridSearchCV):
         with Cost() as cost:
             kind(model, {"alpha": [1e-4, 1e-3]}, cv=5, refit=False).fit(X, y)
@@ -226,7 +227,9 @@ def dask(_):
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         client.run(torch.set_num_threads, 1)
         for width in (16, 100):
-            model = SpectralMLPRegressor(**NETWORK | {"hidden_layer_sizes": width})
+            model = SpectralMLPRegressor(
+                encoding="linear", **NETWORK | {"hidden_layer_sizes": width}
+            )
             for kind in (GridSearchCV, SpectralGridSearchCV):
                 grid = {"alpha": np.logspace(-4, -2, 5)}
                 search = kind(model, grid, cv=5, refit=False)
@@ -247,7 +250,7 @@ def main():
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     X, y = table(5000)  # threads, libraries and buffers that any first fit brings
-    SpectralMLPRegressor(**NETWORK, max_iter=1).fit(X, y).predict(X)
+    SpectralMLPRegressor(encoding="linear", **NETWORK, max_iter=1).fit(X, y).predict(X)
     for name in names:
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
             print(f"\n{name}: {SECTIONS[name].__doc__}")

@@ -40,7 +40,9 @@ def timed(search, X, y):
 
 def searches(width, dtype, X, y, mlp_too):
     """The searches of one width by name, each yet to be fitted."""
-    model = SpectralMLPRegressor(hidden_layer_sizes=width, dtype=dtype, random_state=0)
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=width, dtype=dtype, random_state=0
+    )
     grid = {"alpha": ALPHAS}
     probe = model._schedule(len(y) * 4 // 5)  # what "auto" stands for
     epochs = {"max_iter": probe.n_epochs, "tol": 0, "n_iter_no_change": probe.n_epochs}

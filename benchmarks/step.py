@@ -56,8 +56,10 @@ def fitters(widths, batch_size, n_epochs):
     common = {"hidden_layer_sizes": widths, "batch_size": batch_size}
     common |= {"max_iter": n_epochs, "random_state": 0}
     mlp = MLPRegressor(**common, tol=0, n_iter_no_change=n_epochs)
-    dense = SpectralMLPRegressor(**common, parametrization="dense", device="cpu")
-    spectral = SpectralMLPRegressor(**common, device="cpu")
+    dense = SpectralMLPRegressor(
+        encoding="linear", **common, parametrization="dense", device="cpu"
+    )
+    spectral = SpectralMLPRegressor(encoding="linear", **common, device="cpu")
     return {
         "scikit-learn": mlp.fit,
         "torch": lambda X, y: plain_torch(X, y, widths, batch_size, n_epochs),

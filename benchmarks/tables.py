@@ -124,7 +124,7 @@ def one_split(name, seed, state, who, changes):
     else:
         regression = name in REGRESSION
         kind = SpectralMLPRegressor if regression else SpectralMLPClassifier
-        model = kind(random_state=state, **changes)
+        model = kind(random_state=state, **({"encoding": "linear"} | changes))
     return measure(model, *data)
 
 

@@ -27,7 +27,10 @@ def fit(n_teacher_nodes, width, seed, parametrization):
         20_000, n_teacher_nodes=n_teacher_nodes, random_state=seed
     )
     model = SpectralMLPRegressor(
-        hidden_layer_sizes=width, parametrization=parametrization, random_state=seed
+        encoding="linear",
+        hidden_layer_sizes=width,
+        parametrization=parametrization,
+        random_state=seed,
     ).fit(X[:10_000], y[:10_000])
     X, y = X[10_000:], y[10_000:]
     r = model.feature_relevance_

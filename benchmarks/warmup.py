@@ -56,6 +56,7 @@ def main():
             for warmup in WARMUPS:
                 models = [
                     SpectralMLPRegressor(
+                        encoding="linear",
                         hidden_layer_sizes=WIDTH,
                         alpha=alpha,
                         n_iter_warmup=warmup,

@@ -27,7 +27,9 @@ def main():
     for width in WIDTHS:
         cores, scores = [], []
         for seed in range(N_SEEDS):
-            model = SpectralMLPRegressor(hidden_layer_sizes=width, random_state=seed)
+            model = SpectralMLPRegressor(
+                encoding="linear", hidden_layer_sizes=width, random_state=seed
+            )
             model.fit(X, y)
             cores.append(model.core_sizes_[0])
             scores.append(model.score(X_test, y_test))

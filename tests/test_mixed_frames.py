@@ -386,3 +386,25 @@ def test_several_outputs_and_depth():
     assert node_functions(model, X).weight is None
     linear = SpectralMLPRegressor(**{**QUICK, "hidden_layer_sizes": ()}).fit(X, y)
     np.testing.assert_allclose(linear.to_sklearn().predict(X), linear.predict(X))
+
+
+@pytest.mark.parametrize("activation", ["relu", "logistic"])
+@pytest.mark.parametrize("widths", [(12,), (12, 7), (12, 7, 5), ()])
+@pytest.mark.parametrize("extra", [{}, {"max_iter": 400, "alpha": 1e-1}])
+def test_looking_up_is_the_product(widths, activation, extra):
+    """Also with nodes that no row moves, and far outside the rows of fit."""
+    X, y = table(SpectralMLPRegressor)
+    parameters = {**QUICK, "hidden_layer_sizes": widths, **extra}
+    model = SpectralMLPRegressor(**parameters, activation=activation).fit(X, y)
+    X.loc[:20, "size"] *= 100
+    X.loc[5:9, "kind"] = "castle"
+    state, inputs = model._state(), model._x_columns
+    x = inputs.standardized(model.encoder_.to_numbers(X))
+    np.testing.assert_allclose(
+        model.predict(X),
+        state.propagate(x)[:, 0] * model._y_columns.scale + model._y_columns.mean,
+        atol=1e-9,
+    )
+    if widths:
+        hidden = state.propagate(x, hidden=True)
+        np.testing.assert_allclose(model._hidden(X), hidden, atol=1e-9)

@@ -7,11 +7,13 @@ cross-validation as a method for choosing a good ridge parameter", Technometrics
 an estimate of the error on other rows in closed form.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skspectral._columns.statistics import row_blocks
 
-__all__ = ["as_numbers", "gains_of_ramps", "strengths_of_ramps"]
+__all__ = ["as_numbers", "ask_columns", "strengths_of_ramps"]
 
 # Measured, see docs/defaults.md.
 BENT = 0.05  # gain of one column at least, or no column has ramps
@@ -49,14 +51,30 @@ def strengths_of_ramps(gains: np.ndarray, n_rows: float) -> np.ndarray:
     return np.where(gains >= LEAST_GAIN, share, 0.0)
 
 
-def gains_of_ramps(
+class ColumnTest(NamedTuple):
+    """What an additive model says of the columns.
+
+    Attributes
+    ----------
+    gains : ndarray of shape (n_bent,)
+        Share of the error that the ramps of a column save.
+    is_used : ndarray of shape (n_inputs,), bool
+        Inputs of the linear model whose weight is not 0 by chance, at three standard
+        errors, for any target.
+    """
+
+    gains: np.ndarray
+    is_used: np.ndarray
+
+
+def ask_columns(
     inputs: np.ndarray,
     numbers: np.ndarray,
     knots: dict[int, np.ndarray],
     y: np.ndarray,
     weight: np.ndarray | None,
-) -> np.ndarray:
-    """Return the share of the error that the ramps of each column save.
+) -> ColumnTest:
+    """Return which columns bend, and which say anything of y in a linear model.
 
     Parameters
     ----------
@@ -69,10 +87,6 @@ def gains_of_ramps(
     y : ndarray of shape (n, o)
         Numbers of like scale.
     weight : ndarray of shape (n,) or None
-
-    Returns
-    -------
-    ndarray of shape (len(knots),)
     """
     n_rows = len(y)
     root = np.ones(n_rows) if weight is None else np.sqrt(weight / weight.mean())
@@ -81,16 +95,21 @@ def gains_of_ramps(
     x = np.c_[root, inputs * root]
     gram = x.T @ x
     gram[np.diag_indices_from(gram)] += RIDGE * n_rows
-    residue = y - x @ np.linalg.solve(gram, x.T @ y)
+    inverse = np.linalg.inv(gram)
+    slopes = inverse @ (x.T @ y)
+    residue = y - x @ slopes
+    noise = np.maximum((residue**2).mean(0), 1e-300)
+    errors = np.sqrt(np.maximum(np.diag(inverse)[:, None] * noise, 1e-300))
+    is_used = (np.abs(slopes) > 3 * errors).any(1)[1:]
     if not (residue**2).sum() > 0:
-        return np.zeros(len(knots))
+        return ColumnTest(np.zeros(len(knots)), is_used)
     gains = []
     for place, own in knots.items():
         gram, along = _squares(numbers[:, place], own, residue, root)
         total = float((residue**2).sum())
         without = _validation_error(gram[:2, :2], along[:2], total, n_rows)
         gains.append(1 - _validation_error(gram, along, total, n_rows) / without)
-    return np.array(gains)
+    return ColumnTest(np.array(gains), is_used)
 
 
 def _squares(

@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skspectral._columns.bends import gains_of_ramps, strengths_of_ramps
+from skspectral._columns.bends import (
+    LEAST_GAIN,
+    ask_columns,
+    strengths_of_ramps,
+)
 from skspectral._columns.categories import dummies_of
 from skspectral._columns.inputs import Inputs, input_statistics
 from skspectral._columns.knots import knots_of
@@ -27,6 +31,7 @@ __all__ = ["Encoding", "fit_inputs"]
 TEST_ROWS = 20_000
 TEST_NUMBERS = 2**22
 FEWEST_TEST_ROWS = 4_000  # or the table is too wide
+FEWEST_IDLE_ROWS = 1_000  # to say that a column says nothing
 
 
 class Encoding(NamedTuple):
@@ -89,21 +94,23 @@ def fit_inputs(
         n_columns, numbers, own.mean, None, missing, {}, dummies, statistics
     )
     linear = _with_statistics(layout, statistics, table, {})
-    if bends:
-        knots, ends = _knots_of_columns(numbers, table, rules.n_knots)
-        tau = dict.fromkeys(knots, rules.tau)
-        if targets is not None and rules.encoding == "auto":
-            share = _strengths(linear, table, targets, knots)
-            tau = {place: rules.tau * own for place, own in share.items() if own > 0}
-            knots = {place: knots[place] for place in tau}
-        if knots:
-            constant = rules.extrapolation == "constant"
-            limits = np.outer([-np.inf, np.inf], np.ones(len(numbers)))
-            for place in knots if constant else ():
-                limits[:, place] = ends[place]
-            layout = dataclasses.replace(layout, knots=knots, range=limits)
-            return _with_statistics(layout, statistics, table, tau)
-    return linear
+    if not bends:
+        return linear
+    shares = dict.fromkeys(range(len(numbers)), 1.0)
+    if targets is not None and rules.encoding == "auto":
+        shares, idle = _shares(linear, table, targets, rules.n_knots)
+        layout = dataclasses.replace(layout, idle=idle)
+        linear = dataclasses.replace(linear, idle=idle)
+    knots = _knots_of_columns(table, numbers, list(shares), rules.n_knots)
+    if not knots:
+        return linear
+    limits = np.outer([-np.inf, np.inf], np.ones(len(numbers)))
+    if rules.extrapolation == "constant":
+        for place, own in knots.items():
+            limits[:, place] = own[0], own[-1]
+    layout = dataclasses.replace(layout, knots=knots, range=limits)
+    tau = {place: rules.tau * shares[place] for place in knots}
+    return _with_statistics(layout, statistics, table, tau)
 
 
 class _Columns:
@@ -171,32 +178,32 @@ def _with_statistics(
     return inputs
 
 
-def _knots_of_columns(numbers: tuple[int, ...], table: Samples, n_knots: int):
-    """Knots of numeric columns, by place, where a column can bend; ends of each."""
-    X = table.X.tocsc() if sparse.issparse(table.X) else table.X
-    knots, ends = {}, []
-    for place, column in enumerate(numbers):
-        values = X[:, column]
+def _knots_of_columns(
+    table: Samples, numbers: tuple[int, ...], places: list[int], n_knots: int
+) -> dict[int, np.ndarray]:
+    """Knots of the numeric columns at some places that have more than two values."""
+    X = table.X.tocsc() if places and sparse.issparse(table.X) else table.X
+    knots = {}
+    for place in places:
+        values = X[:, numbers[place]]
         values = values.toarray() if sparse.issparse(X) else values
         values, weight = np.asarray(values, dtype=np.float64).ravel(), table.weight
         there = ~np.isnan(values)
         if not there.all():
             values, weight = values[there], None if weight is None else weight[there]
-        ends.append((values.min(initial=np.inf), values.max(initial=-np.inf)))
-        if len(values):
-            own = knots_of(values, weight, n_knots)
-            if len(own) > 2:
-                knots[place] = own
-    return knots, ends
+        own = knots_of(values, weight, n_knots) if len(values) else values
+        if len(own) > 2:
+            knots[place] = own
+    return knots
 
 
-def _strengths(
-    inputs: Inputs, table: Samples, targets: Callable, knots: dict[int, np.ndarray]
-) -> dict[int, float]:
-    """The share of `tau` for the ramps of each column; 0 for no ramps."""
+def _shares(
+    inputs: Inputs, table: Samples, targets: Callable, n_knots: int
+) -> tuple[dict[int, float], tuple[int, ...]]:
+    """The share of `tau` for each column that bends; columns that say nothing."""
     n_rows, most = table.X.shape[0], TEST_NUMBERS // len(inputs)
     if most < FEWEST_TEST_ROWS:
-        return dict.fromkeys(knots, 0.0)
+        return {}, ()
     rows = np.arange(n_rows)
     if n_rows > min(TEST_ROWS, most):
         rows = np.linspace(0, n_rows - 1, min(TEST_ROWS, most)).round().astype(int)
@@ -205,7 +212,15 @@ def _strengths(
     numbers = part.astype(np.float64)[:, inputs.numbers]
     numbers = np.where(np.isnan(numbers), inputs.fill, numbers)
     weight = None if table.weight is None else table.weight[rows]
-    gains = gains_of_ramps(
-        inputs.standardized(part), numbers, knots, targets(rows), weight
-    )
-    return dict(zip(knots, strengths_of_ramps(gains, len(rows)), strict=True))
+    places = list(range(len(inputs.numbers)))
+    some = Samples(numbers, table.y, weight)
+    knots = _knots_of_columns(some, tuple(places), places, n_knots)
+    test = ask_columns(inputs.standardized(part), numbers, knots, targets(rows), weight)
+    shares = strengths_of_ramps(test.gains, len(rows))
+    moving = [p for p, gain in zip(knots, test.gains, strict=True) if gain > LEAST_GAIN]
+    used = {*inputs.columns[test.is_used], *np.array(inputs.numbers)[moving]}
+    idle = tuple(c for c in range(inputs.n_columns) if c not in used)
+    if n_rows < FEWEST_IDLE_ROWS:  # too few to tell
+        idle = ()
+    bent = {p: float(s) for p, s in zip(knots, shares, strict=True) if s > 0}
+    return bent, idle

@@ -47,6 +47,9 @@ class Inputs:
         unseen and that of a missing value; -1 for none. Counted from 0 in each column.
     statistics : ColumnStatistics
         Of the inputs, which are scaled by it.
+    idle : tuple of int
+        Columns that say nothing of the targets in an additive model, where it was
+        asked.
     """
 
     n_columns: int
@@ -57,6 +60,7 @@ class Inputs:
     knots: dict[int, np.ndarray]
     dummies: dict[int, np.ndarray]
     statistics: ColumnStatistics
+    idle: tuple[int, ...] = ()
 
     def __getstate__(self) -> dict:
         # Without what is cached: a pickle does not grow with use.
@@ -252,6 +256,8 @@ class Inputs:
                 codes = np.flatnonzero(slots == slot)
                 # Several values that share a dummy are rare ones.
                 value = values[codes[0]] if len(codes) == 1 else "rare"
+                if isinstance(value, float) and value.is_integer():
+                    value = int(value)
                 own[slot] = f"{columns[column]}_{value}"
             names += own
         return np.array(names, dtype=object)

@@ -16,6 +16,7 @@ from skspectral._estimators.callbacks import (
     with_callbacks,
 )
 from skspectral._estimators.classifier import SpectralMLPClassifier
+from skspectral._estimators.html import HTMLBelowMixin
 from skspectral._estimators.network_state import NetworkState
 from skspectral._estimators.parameters import (
     FLAG,
@@ -38,6 +39,7 @@ __all__ = [
     "NO_CONTEXT",
     "BaseSpectralMLP",
     "CallbackSupportMixin",
+    "HTMLBelowMixin",
     "NetworkState",
     "Rule",
     "SpectralMLPClassifier",

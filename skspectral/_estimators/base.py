@@ -13,14 +13,8 @@ from sklearn.utils import check_random_state
 
 from skspectral._columns import (
     ColumnStatistics,
-    Encoding,
     Inputs,
-    Samples,
-    as_numbers,
-    column_statistics,
     effective_size,
-    fit_inputs,
-    identity_statistics,
     split_validation_rows,
 )
 from skspectral._engine import History, Schedule
@@ -39,7 +33,12 @@ from skspectral._estimators.callbacks import (
     epoch_printer,
     with_callbacks,
 )
-from skspectral._estimators.fit_plan import FitData, FitPlan
+from skspectral._estimators.fit_plan import (
+    FitData,
+    FitPlan,
+    fitted_inputs,
+    target_statistics,
+)
 from skspectral._estimators.fit_warnings import warn_of_fit
 from skspectral._estimators.fitted import FittedSpectralMLP
 from skspectral._estimators.network_start import start_network
@@ -174,9 +173,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
                     classes=self._strata(table.y),
                     seed=split_seed,
                 )
-            data = FitData(
-                table, watched, self._fit_inputs(table), self._scale_y(table)
-            )
+            columns = fitted_inputs(self, table), target_statistics(self, table)
+            data = FitData(table, watched, *columns)
             if known is not None:
                 known[key] = data
         n_rows = len(data.table.y)
@@ -188,27 +186,6 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         effective = effective_size(data.table.weight, n_rows)
         self._resolve_alpha(n_rows, effective, bends=bool(data.x.knots))
         return self._plan_training(data, self._schedule(n_rows), seed, state)
-
-    def _fit_inputs(self, table: Samples) -> Inputs:
-        """Fit the inputs on checked rows; a fit that continues keeps those it has."""
-        if self._continues():
-            return self._x_columns.refitted(
-                table, standardize=self.standardize in (True, "X")
-            )
-        reader = self._reader
-        return fit_inputs(
-            table,
-            Encoding(self.encoding, self.n_knots),
-            standardize=self.standardize in (True, "X"),
-            n_codes={c: len(values) for c, values in reader.categories.items()},
-            names=reader.names,
-            targets=lambda rows: as_numbers(table.y[rows]),
-        )
-
-    def _scale_y(self, table: Samples) -> ColumnStatistics:
-        if self._regression and self.standardize in (True, "y"):
-            return column_statistics(table.y, table.weight, "y")
-        return identity_statistics(table.y.shape[1])
 
     def _draw_seeds(self) -> tuple[int, int]:
         """Seeds of the network and of the split."""

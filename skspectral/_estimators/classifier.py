@@ -61,9 +61,9 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
         smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
-        to 1e-2; with ramps it is 3 divided by it, from 2e-4. The value in use is
-        `alpha_`. Rows of unequal weight w count as
-        ``(sum w)^2 / sum w^2``, and in `partial_fit` rows seen again do not count.
+        (with ramps from 1.8e-4) to 1e-2; the value in use is `alpha_`. Rows of unequal
+        weight w count as ``(sum w)^2 / sum w^2``, and in `partial_fit` rows seen again
+        do not count.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None
@@ -546,13 +546,14 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
         return self.classes_[outputs.argmax(1)]
 
     def to_sklearn(self):
-        """The same network as scikit-learn's own MLP, which needs no torch to predict.
+        """The same network as scikit-learn's own MLP.
 
         Returns
         -------
         sklearn.neural_network.MLPClassifier or sklearn.pipeline.Pipeline
-            Fitted, on raw columns in float64. Where some columns have ramps, dummies or
-            an indicator, a Pipeline of `encoder_` and the MLP.
+            Fitted, on raw columns in float64; needs no torch to predict. Where some
+            columns have ramps, dummies or an indicator, a Pipeline of `encoder_` and
+            the MLP; `encoder_` is of this package and needs torch.
 
         Raises
         ------

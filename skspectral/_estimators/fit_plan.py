@@ -13,11 +13,27 @@ from typing import Any
 import torch
 from scipy import sparse
 
-from skspectral._columns import ColumnStatistics, Inputs, Samples
+from skspectral._columns import (
+    ColumnStatistics,
+    Encoding,
+    Inputs,
+    Samples,
+    as_numbers,
+    column_statistics,
+    fit_inputs,
+    identity_statistics,
+)
 from skspectral._engine import AfterStep, History, LayerRule, Schedule
 from skspectral._estimators.network_state import NetworkState
 
-__all__ = ["FitData", "FitEpoch", "FitPlan", "runs_at_once"]
+__all__ = [
+    "FitData",
+    "FitEpoch",
+    "FitPlan",
+    "fitted_inputs",
+    "runs_at_once",
+    "target_statistics",
+]
 
 
 CACHE_BYTES = 6 * 2**20  # second level and a share of the third; measured: 4 to 10 MB
@@ -41,6 +57,29 @@ class FitData:
     watched: Samples | None
     x: Inputs
     y: ColumnStatistics
+
+
+def fitted_inputs(estimator: Any, table: Samples) -> Inputs:
+    """Return inputs fitted on checked rows; a fit that goes on keeps those it has."""
+    standardize = estimator.standardize in (True, "X")
+    if estimator._continues():
+        return estimator._x_columns.refitted(table, standardize=standardize)
+    reader = estimator._reader
+    return fit_inputs(
+        table,
+        Encoding(estimator.encoding, estimator.n_knots),
+        standardize=standardize,
+        n_codes={c: len(values) for c, values in reader.categories.items()},
+        names=reader.names,
+        targets=lambda rows: as_numbers(table.y[rows]),
+    )
+
+
+def target_statistics(estimator: Any, table: Samples) -> ColumnStatistics:
+    """Return the statistics that targets are scaled by."""
+    if estimator._regression and estimator.standardize in (True, "y"):
+        return column_statistics(table.y, table.weight, "y")
+    return identity_statistics(table.y.shape[1])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from skspectral._estimators.warn import warn_user
 
 __all__ = ["warn_of_fit"]
 
+MANY = 10  # columns; fewer cost little
+
 
 def warn_of_fit(estimator, history: History, n_epochs: int):
     """Warn of what a user should know about the fit."""
@@ -25,6 +27,14 @@ def warn_of_fit(estimator, history: History, n_epochs: int):
             f"converged yet, by tol={estimator.tol}. Raise max_iter or tol, or let the "
             "rate fall with learning_rate='linear'.",
             ConvergenceWarning,
+        )
+    inputs = estimator._x_columns
+    n_idle, n_columns = len(inputs.idle), inputs.n_columns
+    if estimator.gate == "out" and MANY <= n_idle >= n_columns / 2:
+        warn_user(
+            f"{n_idle} of {n_columns} columns say nothing of y by themselves. If they "
+            "are noise they cost accuracy: leave them out, or let gate='in' with "
+            "alpha=5e-4 close them."
         )
     if len(estimator._network_state.phi) < 2 or estimator.gate == "both":
         return

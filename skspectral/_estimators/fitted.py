@@ -1,5 +1,7 @@
 """A fitted network: relevance, core, weights on raw columns, outputs, exports."""
 
+import html
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -16,14 +18,16 @@ from skspectral._core import (
 )
 from skspectral._engine import layer_rules
 from skspectral._estimators.export import as_torch_module
+from skspectral._estimators.html import HTMLBelowMixin
 from skspectral._estimators.network_state import NetworkState
 
 __all__ = ["FittedSpectralMLP"]
 
+N_NAMED = 5  # columns that matter most
 FAST_PATH_SIZE = 10_000  # of X: more are checked by scikit-learn, which is fast enough
 
 
-class FittedSpectralMLP(BaseEstimator):
+class FittedSpectralMLP(HTMLBelowMixin, BaseEstimator):
     """Fitted attributes, exports and raw outputs of both estimators.
 
     A fit leaves a network of read-only arrays, `_network_state`, and two sets of column
@@ -144,6 +148,33 @@ class FittedSpectralMLP(BaseEstimator):
         total = relevance.sum()
         return relevance / total if total > 0 else relevance
 
+    def _top_columns(self) -> list[tuple[str, float]]:
+        """Names and importances of the columns that matter most."""
+        importances = self.feature_importances_
+        names = getattr(self, "feature_names_in_", None)
+        top = np.argsort(-importances, kind="stable")[:N_NAMED]
+        return [
+            (f"x{c}" if names is None else str(names[c]), float(importances[c]))
+            for c in top
+            if importances[c] > 0
+        ]
+
+    def _html_below(self) -> str:
+        """What a fitted network says of itself, in a line."""
+        if not self.__sklearn_is_fitted__():
+            return ""
+        parts = []
+        if len(self._network_state.phi) > 1 and self.gate != "both":
+            pairs = zip(self.core_sizes_, self._network_state.sizes[1:-1], strict=True)
+            counts = ", ".join(f"{n} of {width}" for n, width in pairs)
+            parts.append(f"nodes in use: {counts}")
+        top = ", ".join(
+            f"{html.escape(name)} {s:.2f}" for name, s in self._top_columns()
+        )
+        if top:
+            parts.append(f"columns that matter most: {top}")
+        return f"<p>{'; '.join(parts)}</p>" if parts else ""
+
     @property
     def coefs_(self):
         """Effective weights: float64 arrays (in, out), as in scikit-learn's MLP.
@@ -203,9 +234,10 @@ class FittedSpectralMLP(BaseEstimator):
             X = X.tocsr()
         state, x = self._state(), self._x_columns
         n_rows, out = X.shape[0], np.empty(0)
-        for rows in row_blocks(n_rows, max(state.sizes)):
-            part = x.standardized(X[rows])
-            values = finish(state.propagate(part, hidden=hidden))
+        # Encoded columns are looked up: their inputs are never there.
+        widest = max(state.sizes if x.is_plain else (*state.sizes[1:], 4 * x.n_columns))
+        for rows in row_blocks(n_rows, widest):
+            values = finish(state.outputs(X[rows], x, hidden=hidden))
             if rows.start == 0:
                 # One array, not a list of blocks: kept between the large buffers of
                 # the network they would split the memory these need again.

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from skspectral._columns import ColumnStatistics
+from skspectral._columns import ColumnStatistics, Inputs
+from skspectral._estimators.node_tables import NodeTables
 from skspectral.nn import ACTIVATIONS, SpectralLinear, SpectralMLP, in_memory
 
 __all__ = ["DTYPES", "NetworkState", "restandardize", "set_gate"]
@@ -164,6 +165,44 @@ class NetworkState:
             if not hidden:
                 a = torch.addmm(bias, a, weight)
         return a.numpy()
+
+    def outputs(self, rows, inputs: Inputs, *, hidden: bool = False) -> np.ndarray:
+        """Outputs for rows of a table (n, d), or the last hidden activations."""
+        if inputs.is_plain or len(self.phi) == 1:
+            return self.propagate(inputs.standardized(rows), hidden=hidden)
+        act = ACTIVATIONS[self.activation].function
+        _, *layers = self._affine
+        rows = rows.toarray() if hasattr(rows, "toarray") else rows
+        with torch.inference_mode():
+            first, moving, constant = self._first_layer(inputs)
+            a = act(first(rows))
+            if hidden and len(layers) == 1:
+                every = constant.repeat(len(a), 1)
+                every[:, moving] = a
+                return every.numpy()
+            (weight, bias), *layers = layers
+            # Of nodes that no row moves the next layer gets a constant.
+            rest = torch.where(moving, 0.0, constant) @ weight
+            a = torch.addmm(bias + rest, a, weight[moving])
+            for number, (weight, bias) in enumerate(layers):
+                a = act(a)
+                if not (hidden and number == len(layers) - 1):
+                    a = torch.addmm(bias, a, weight)
+        return a.numpy()
+
+    def _first_layer(
+        self, inputs: Inputs
+    ) -> tuple[NodeTables, torch.Tensor, torch.Tensor]:
+        """The first layer as tables; its nodes that rows move; what nodes send at 0."""
+        found = vars(self).get("_tables")
+        if found is None or found[0] is not inputs:
+            weight, bias = self._affine[0]
+            moving = (weight != 0).any(0)
+            constant = ACTIVATIONS[self.activation].function(bias)
+            tables = NodeTables(inputs, weight[:, moving].numpy(), bias[moving].numpy())
+            found = (inputs, (tables, moving, constant))
+            vars(self)["_tables"] = found
+        return found[1]
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

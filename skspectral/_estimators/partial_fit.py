@@ -12,7 +12,11 @@ from skspectral._columns import DistinctRows, Samples, effective_size
 from skspectral._engine import Schedule
 from skspectral._estimators.base import BaseSpectralMLP
 from skspectral._estimators.batch_training import train_together
-from skspectral._estimators.fit_plan import FitData
+from skspectral._estimators.fit_plan import (
+    FitData,
+    fitted_inputs,
+    target_statistics,
+)
 from skspectral._estimators.parameters import check_parameters
 from skspectral._estimators.validation import validate_training_rows
 
@@ -124,9 +128,9 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
         counts = counts.with_chunk(table)
         # Weights count within a chunk, and a chunk counts by its rows: statistics are
         # merged by these, and gradients divided by the mean weight of their chunk.
-        state, losses, y = None, [], self._scale_y(table)
+        state, losses, y = None, [], target_statistics(self, table)
         if first:
-            data = FitData(table, None, self._fit_inputs(table), y)
+            data = FitData(table, None, fitted_inputs(self, table), y)
         else:
             x, y = self._x_columns.updated(table), self._y_columns.merge(y)
             data = FitData(table, None, x, y)

@@ -120,7 +120,8 @@ class NodeDisplay:
         rows = [self.nodes] if self.together else [[node] for node in self.nodes]
         n_rows, n_columns = len(rows), len(self.columns)
         many = n_rows > 3
-        size = (2.3, 1.25) if many else (3.0, 2.6)
+        alone = n_rows * n_columns == 1
+        size = (2.3, 1.25) if many else (5.0, 3.6) if alone else (3.0, 2.6)
         axes, self.figure_ = new_axes(ax, n_rows, n_columns, size, sharey="row")
         self.axes_ = axes.reshape(n_rows, n_columns)
         for number, (nodes, panels) in enumerate(zip(rows, self.axes_, strict=True)):

@@ -34,6 +34,8 @@ class RelevanceDisplay:
         For the axis.
     core_formed : bool, default=True
         False adds "still forming" to the legend: some nodes of the core are dying.
+    column_names : list of str, default=None
+        Columns of X that matter most, to be named below the first panel.
 
     Attributes
     ----------
@@ -72,13 +74,21 @@ class RelevanceDisplay:
     """
 
     def __init__(
-        self, *, relevances, core_masks, cuts, relevance_name="R", core_formed=True
+        self,
+        *,
+        relevances,
+        core_masks,
+        cuts,
+        relevance_name="R",
+        core_formed=True,
+        column_names=None,
     ):
         self.relevances = relevances
         self.core_masks = core_masks
         self.cuts = cuts
         self.relevance_name = relevance_name
         self.core_formed = core_formed
+        self.column_names = column_names
 
     @classmethod
     def from_estimator(
@@ -137,6 +147,7 @@ class RelevanceDisplay:
             cuts=cuts,
             relevance_name=name,
             core_formed=not core.forming,
+            column_names=[name for name, _ in estimator._top_columns()],
         ).plot(ax, log=log)
 
     def plot(self, ax=None, *, log=True, core_kw=None, rest_kw=None):
@@ -199,9 +210,12 @@ class RelevanceDisplay:
         n_layers = len(self.relevances)
         node = f"a node of hidden layer {index}" if n_layers > 1 else "a hidden node"
         name = self.relevance_name
+        label = f"{name} / max {name} of {node}"
+        if self.column_names and index == 0:
+            label += f"\ncolumns that matter most: {', '.join(self.column_names[:3])}"
         panel.set(
             yscale="log",
-            xlabel=f"{name} / max {name} of {node}",
+            xlabel=label,
             ylabel="number of nodes" if index == 0 else None,
         )
         widest = max(len(r) for r in self.relevances)  # the panels share their axis

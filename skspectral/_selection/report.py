@@ -2,6 +2,8 @@
 
 import html
 
+from skspectral._estimators import HTMLBelowMixin
+
 __all__ = ["ReportMixin", "report_row", "scores_on_folds"]
 
 
@@ -40,21 +42,11 @@ def _report_html(report) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-class ReportMixin:
+class ReportMixin(HTMLBelowMixin):
     """HTML representation with the table `report_` below scikit-learn's own."""
 
-    # Jupyter calls these two names, whatever scikit-learn calls its own methods.
-    @property
-    def _repr_html_(self):
-        plain = super()._repr_html_
-        return lambda: self._with_report(plain())
-
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if "text/html" in bundle:
-            bundle["text/html"] = self._with_report(bundle["text/html"])
-        return bundle
-
-    def _with_report(self, page: str) -> str:
-        report = vars(self).get("report_")
-        return page if report is None else page + _report_html(report)
+    def _html_below(self) -> str:
+        fitted = vars(self)
+        if "report_" not in fitted:
+            return ""
+        return _report_html(fitted["report_"]) + fitted["estimator_"]._html_below()
