@@ -408,3 +408,11 @@ def test_looking_up_is_the_product(widths, activation, extra):
     if widths:
         hidden = state.propagate(x, hidden=True)
         np.testing.assert_allclose(model._hidden(X), hidden, atol=1e-9)
+
+
+def test_gaps_alone(kind):
+    X, y = table(kind)
+    numbers = X[["size", "rooms"]]
+    model = kind(**{**QUICK, "encoding": "linear"}).fit(numbers, y)
+    pipe = model.to_sklearn()
+    np.testing.assert_allclose(outputs(model, numbers), outputs(pipe, numbers))

@@ -184,7 +184,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             state, x, y = self._carry_over(data.x, data.y)
             data = dataclasses.replace(data, x=x, y=y)
         effective = effective_size(data.table.weight, n_rows)
-        self._resolve_alpha(n_rows, effective, bends=bool(data.x.knots))
+        self._resolve_alpha(n_rows, effective, data.x)
         return self._plan_training(data, self._schedule(n_rows), seed, state)
 
     def _draw_seeds(self) -> tuple[int, int]:
@@ -338,9 +338,17 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         if warn:
             warn_of_fit(self, history, plan.schedule.n_epochs)
 
-    def _resolve_alpha(self, n_rows: int, effective: float, *, bends: bool) -> None:
-        is_auto = isinstance(self.alpha, str)
-        self.alpha_ = auto_alpha(effective, bends) if is_auto else float(self.alpha)
+    def _resolve_alpha(self, n_rows: int, effective: float, x: Inputs) -> None:
+        if not isinstance(self.alpha, str):
+            self.alpha_ = float(self.alpha)
+        elif self.encoding == "linear":  # the rule of networks without an encoder
+            self.alpha_ = auto_alpha(effective)
+        else:
+            many = self._loss_name() == "cross_entropy"
+            n_classes = len(self.classes_) if many else 2
+            self.alpha_ = auto_alpha(
+                effective, bends=bool(x.knots), n_classes=n_classes
+            )
         self._n_rows, self._n_effective = n_rows, effective
 
     def _batch_size(self, n_rows: int) -> int:

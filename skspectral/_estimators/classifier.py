@@ -61,9 +61,10 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
         Strength of the penalty on eigenvectors, eigenvalues and readout: *added to the
         mean loss per sample, times the sum of squares, without 1/2*. Larger gives a
         smaller core. ``"auto"`` is 2 divided by the number of rows, but from 1e-4
-        (with ramps from 1.8e-4) to 1e-2; the value in use is `alpha_`. Rows of unequal
-        weight w count as ``(sum w)^2 / sum w^2``, and in `partial_fit` rows seen again
-        do not count.
+        (with ramps from 1.8e-4) to 1e-2, and, unless ``encoding="linear"``, divided by
+        the root of half the number of classes; the value in use is `alpha_`. Rows of
+        unequal weight w count as ``(sum w)^2 / sum w^2``, and in `partial_fit` rows
+        seen again do not count.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None

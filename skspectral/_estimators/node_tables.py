@@ -80,6 +80,8 @@ class NodeTables:
             if outside.any():
                 z.addmm_(outside, self.beyond)
         index, share = torch.cat(indices, 1), torch.cat(shares, 1)
+        if not index.shape[1]:  # gaps are all there is
+            return z
         return z + torch.nn.functional.embedding_bag(
             index, self.table, mode="sum", per_sample_weights=share
         )

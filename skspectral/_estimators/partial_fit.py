@@ -138,8 +138,7 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
             state, x, y = self._carry_over(x, y)
             data = dataclasses.replace(data, x=x, y=y)
             losses = list(self.loss_curve_)
-        bends = bool(data.x.knots)
-        self._resolve_alpha(counts.n_different, counts.effective, bends=bends)
+        self._resolve_alpha(counts.n_different, counts.effective, data.x)
         schedule = Schedule(
             n_epochs=1,
             batch_size=self._batch_size(n_rows),
