@@ -416,3 +416,20 @@ def test_gaps_alone(kind):
     model = kind(**{**QUICK, "encoding": "linear"}).fit(numbers, y)
     pipe = model.to_sklearn()
     np.testing.assert_allclose(outputs(model, numbers), outputs(pipe, numbers))
+
+
+@pytest.mark.parametrize("held_bytes", [0, 2**26])
+def test_sparse_rows_are_fitted_like_dense_ones(kind, held_bytes, monkeypatch):
+    from scipy import sparse
+
+    import skspectral._estimators.batch_training
+
+    monkeypatch.setattr(skspectral._estimators.batch_training, "HELD_BYTES", held_bytes)
+    X, y = table(kind)
+    numbers = X[["size", "rooms"]].to_numpy(float, copy=True)
+    numbers[numbers < 0] = 0
+    dense = kind(**QUICK).fit(numbers, y)
+    thin = kind(**QUICK).fit(sparse.csr_matrix(numbers), y)
+    np.testing.assert_allclose(
+        outputs(thin, sparse.csr_matrix(numbers)), outputs(dense, numbers), atol=1e-9
+    )

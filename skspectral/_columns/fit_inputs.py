@@ -106,8 +106,8 @@ def fit_inputs(
         return linear
     limits = np.outer([-np.inf, np.inf], np.ones(len(numbers)))
     if rules.extrapolation == "constant":
-        for place, own in knots.items():
-            limits[:, place] = own[0], own[-1]
+        for place, between in knots.items():
+            limits[:, place] = between[0], between[-1]
     layout = dataclasses.replace(layout, knots=knots, range=limits)
     tau = {place: rules.tau * shares[place] for place in knots}
     return _with_statistics(layout, statistics, table, tau)

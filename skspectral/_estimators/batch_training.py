@@ -39,6 +39,7 @@ from skspectral.nn import ACTIVATIONS, SpectralMLP
 __all__ = ["train_together"]
 
 
+HELD_BYTES = 2**26  # of sparse rows that are held dense, to be encoded once
 NARROW = 16  # nodes; products with fewer columns take twice as long, not less
 
 
@@ -162,7 +163,8 @@ def _stack(
 def _rows(table: Samples, inputs: Inputs, plan: FitPlan) -> Rows:
     """Rows of one table: sparse ones, or such whose inputs are computed when taken."""
     width = inputs.held(table.X[:1]).shape[1]
-    if sparse.issparse(table.X):
+    n_bytes = len(table.y) * width * plan.dtype.itemsize
+    if sparse.issparse(table.X) and (inputs.is_plain or n_bytes > HELD_BYTES):
         held: Rows = SparseRows(table.X.tocsr(), inputs.held, width)
     else:
         values = torch.empty(len(table.y), width, dtype=plan.dtype, device=plan.device)
