@@ -80,6 +80,7 @@ def one_network(name, kind, h, seed, n_rows, alphas, max_iter):
     kinds = (SpectralMLPClassifier, SpectralMLPRegressor)
     model = kinds[name == "california"](
         hidden_layer_sizes=h,
+        encoding="linear",
         parametrization=kind,
         # Pixels share one scale already; a column scale would blow up rare ones.
         standardize=name not in IMAGES,
