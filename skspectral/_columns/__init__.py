@@ -4,7 +4,7 @@ from skspectral._columns.bends import as_numbers
 from skspectral._columns.distinct_rows import DistinctRows
 from skspectral._columns.encoder import ColumnEncoder
 from skspectral._columns.fit_inputs import Encoding, fit_inputs
-from skspectral._columns.inputs import Inputs
+from skspectral._columns.inputs import Inputs, rows_as_tensor
 from skspectral._columns.parameter_rules import (
     FLAG,
     RULES,
@@ -73,6 +73,7 @@ __all__ = [
     "refuse_missing_targets",
     "refuse_ragged",
     "row_blocks",
+    "rows_as_tensor",
     "select_rows",
     "split_validation_rows",
     "standardized_tensor",

@@ -18,7 +18,7 @@ from skspectral._columns.statistics import (
 )
 from skspectral.nn import TableInputs
 
-__all__ = ["Inputs", "input_statistics"]
+__all__ = ["Inputs", "input_statistics", "rows_as_tensor"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ class Inputs:
         """Return rows of a dense table as inputs that are not scaled yet."""
         if not self.is_plain:
             with torch.inference_mode():
-                return self.module(_as_tensor(rows)).numpy()
+                return self.module(rows_as_tensor(rows)).numpy()
         is_missing = np.isnan(rows)  # of columns that had all their numbers in fit
         return np.where(is_missing, self.fill, rows) if is_missing.any() else rows
 
@@ -160,7 +160,7 @@ class Inputs:
             return self.standardized(rows)
         rows = rows.toarray() if sparse.issparse(rows) else rows
         with torch.inference_mode():
-            own = self.module.coordinates(_as_tensor(rows))
+            own = self.module.coordinates(rows_as_tensor(rows))
         numbers, positions, slots = (part.numpy() for part in own)
         n, statistics = numbers.shape[1], self.statistics
         numbers = (numbers - statistics.mean[:n]) / statistics.divisor[:n]
@@ -284,5 +284,7 @@ class _Unscaled:
         return self.inputs.unscaled(part.toarray() if sparse.issparse(part) else part)
 
 
-def _as_tensor(rows: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float64))
+def rows_as_tensor(rows: np.ndarray) -> torch.Tensor:
+    """Return dense rows as a float64 tensor; a copy, where torch would warn."""
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
+    return torch.from_numpy(rows if rows.flags.writeable else rows.copy())

@@ -181,10 +181,14 @@ def _is_category(column: Any, name: str) -> bool:
     if dtype.is_temporal():
         _refuse_dates(name, dtype)
     text = str(dtype)
-    if text.startswith(("List", "Array", "Struct", "Binary")):
+    if text == "Unknown":  # to narwhals: the frame's own name says more
+        text = str(getattr(column.to_native(), "dtype", text))
+        if text.startswith("period"):
+            _refuse_dates(name, text)
+    if text.startswith(("List", "Array", "Struct", "Binary", "complex")):
         raise ValueError(
             f"the columns of X must hold numbers or categories; got column {name!r} of "
-            f"{dtype}. Take it apart into columns of numbers or strings, or leave it "
+            f"{text}. Take it apart into columns of numbers or strings, or leave it "
             "out."
         )
     if text == "Object":

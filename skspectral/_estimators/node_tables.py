@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skspectral._columns import Inputs
+from skspectral._columns import Inputs, rows_as_tensor
 
 __all__ = ["NodeTables"]
 
@@ -61,7 +61,7 @@ class NodeTables:
 
     def __call__(self, rows: np.ndarray) -> Tensor:
         """Inputs of the activations of the first layer, (n, n_nodes), float64."""
-        x = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float64))
+        x = rows_as_tensor(rows)
         numbers, positions, slots = self.module.coordinates(x)
         z = torch.addmm(self.bias, numbers[:, self.straight], self.lines)
         n_bent = positions.shape[1]

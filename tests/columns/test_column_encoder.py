@@ -1,6 +1,8 @@
 """The encoder alone: against scikit-learn's own encoders, and what it refuses."""
 
 import datetime
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -269,12 +271,24 @@ def test_output_frames_and_names(rng):
         (pd.date_range("2020", periods=40), "'odd' of dates or times"),
         ([datetime.date(2020, 1, 1)] * 40, "'odd' of dates or times"),
         (pd.to_timedelta(range(40), "s"), "DatetimeEncoder"),
+        (pd.period_range("2020", periods=40), "'odd' of dates or times"),
+        (np.arange(40) * 1j, "'odd' of complex"),
         ([f"a text of its own, {i}" for i in range(40)], "TargetEncoder"),
         ([f"id{i % 39}" for i in range(40)], "40 rows of column 'odd'"),
         ([[1, 2]] * 40, "column 'odd'"),
         ([{"a": 1}] * 40, "column 'odd'"),
     ],
-    ids=["dates", "objects", "durations", "text", "ids", "lists", "dicts"],
+    ids=[
+        "dates",
+        "objects",
+        "durations",
+        "periods",
+        "complex",
+        "text",
+        "ids",
+        "lists",
+        "dicts",
+    ],
 )
 def test_other_columns_are_refused_by_name(column, words):
     X = pd.DataFrame({"n": range(40), "odd": column})
@@ -303,6 +317,19 @@ def test_parameters_are_checked(parameters, words):
     with pytest.raises(ValueError, match=words):
         encoder.fit(X)
     assert not hasattr(encoder, "n_features_in_")
+
+
+def test_read_only_rows_are_read_in_silence():
+    """torch warns of them once in a process: whichever test comes first."""
+    code = (
+        "import warnings, numpy as np; warnings.simplefilter('error');"
+        "from skspectral import ColumnEncoder, SpectralMLPRegressor as R;"
+        "X = np.random.default_rng(0).normal(size=(60, 2)); X.setflags(write=False);"
+        "ColumnEncoder(encoding='piecewise').fit_transform(X);"
+        "R(encoding='piecewise', max_iter=300, hidden_layer_sizes=4).fit("
+        "X, abs(X[:, 0])).predict(X)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_infinite_numbers_are_refused():
