@@ -40,7 +40,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 search = SpectralGridSearchCV(
     # More epochs than the default's, so that cores form under the weakest penalty too.
-    SpectralMLPRegressor(max_iter=500, random_state=0),
+    SpectralMLPRegressor(encoding="linear", max_iter=500, random_state=0),
     {"hidden_layer_sizes": WIDTHS, "alpha": ALPHAS},
     scoring=score_and_core,
     refit="r2",

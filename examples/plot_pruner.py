@@ -27,7 +27,9 @@ from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, SpectralPrun
 
 X, y = fetch_california_housing(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=0)
-network = SpectralMLPRegressor(hidden_layer_sizes=256, random_state=0)
+network = SpectralMLPRegressor(
+    encoding="linear", hidden_layer_sizes=256, random_state=0
+)
 pruner = SpectralPruner(network).fit(X_train, y_train)
 print(pd.DataFrame(pruner.report_).to_string(index=False))
 print(f"R2 on test rows: {pruner.score(X_test, y_test):.4f}")
@@ -75,7 +77,10 @@ results = {}
 for kind in ("spectral", "dense"):
     deep = SpectralPruner(
         SpectralMLPRegressor(
-            hidden_layer_sizes=128, parametrization=kind, random_state=0
+            encoding="linear",
+            hidden_layer_sizes=128,
+            parametrization=kind,
+            random_state=0,
         ),
         max_loss=MAX_LOSS,
         cv=3,
@@ -93,7 +98,7 @@ for kind in ("spectral", "dense"):
 # of one network are cheap. With ``refit=True`` the survivors train on, without penalty,
 # for a quarter of the epochs.
 
-fitted = SpectralMLPRegressor(hidden_layer_sizes=256, random_state=0)
+fitted = SpectralMLPRegressor(encoding="linear", hidden_layer_sizes=256, random_state=0)
 fitted.fit(X_train, y_train)
 core = fitted.core_sizes_[0]
 sizes = [n for n in (2, 5, 10, 20, 30, 40) if n < core] + [core, 256]
@@ -105,7 +110,9 @@ for n_nodes in sizes:
         ).fit(X_train, y_train)
         scores[name].append(smaller.score(X_test, y_test))
 for n_nodes in sizes[:-2]:
-    narrow = SpectralMLPRegressor(hidden_layer_sizes=n_nodes, random_state=0)
+    narrow = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=n_nodes, random_state=0
+    )
     narrow.fit(X_train, y_train)
     scores["trained at that width"].append(narrow.score(X_test, y_test))
 
