@@ -433,3 +433,43 @@ def test_sparse_rows_are_fitted_like_dense_ones(kind, held_bytes, monkeypatch):
     np.testing.assert_allclose(
         outputs(thin, sparse.csr_matrix(numbers)), outputs(dense, numbers), atol=1e-9
     )
+
+
+def test_many_columns_that_say_nothing_are_warned_of():
+    X = np.random.default_rng(0).normal(size=(1500, 25))
+    y = np.abs(X[:, 0]) + X[:, 1]
+    quick = {"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
+    # 23 are noise; with 1,500 rows chance lends a few of them a gain of .1 %.
+    with pytest.warns(UserWarning, match="2[0-3] of 25 columns say nothing of y"):
+        SpectralMLPRegressor(**quick).fit(X, y)
+    for silent in ({"gate": "in"}, {"encoding": "linear"}):
+        SpectralMLPRegressor(**quick, **silent).fit(X, y)
+    SpectralMLPRegressor(**quick).fit(X[:, :10], y)  # too few to matter
+
+
+def test_alpha_is_divided_by_the_root_of_half_the_classes():
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    y = np.arange(400) % 8
+    quick = {"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
+    assert SpectralMLPClassifier(**quick).fit(X, y).alpha_ == pytest.approx(0.0025)
+    linear = SpectralMLPClassifier(**quick, encoding="linear").fit(X, y)
+    assert linear.alpha_ == pytest.approx(0.005)
+    assert SpectralMLPClassifier(**quick).fit(X, y % 2).alpha_ == pytest.approx(0.005)
+
+
+def test_what_matters_most_is_named(kind):
+    X, y = table(kind)
+    model = kind(**QUICK)
+    assert "columns that matter most" not in model._repr_html_()
+    page = model.fit(X, y)._repr_html_()
+    top = X.columns[model.feature_importances_.argmax()]
+    assert f"columns that matter most: {top}" in page
+    assert f"nodes in use: {model.core_sizes_[0]} of 12" in page
+    label = RelevanceDisplay.from_estimator(model).axes_[0].get_xlabel()
+    assert f"columns that matter most: {top}" in label
+
+
+def test_an_error_names_the_column_of_the_table():
+    X = pd.DataFrame({"kind": ["a", "b"] * 20, "n": 1.0, "far": [1e200, -1e200] * 20})
+    with pytest.raises(ValueError, match="column 2 has values up to 1e[+]200"):
+        SpectralMLPRegressor(**QUICK).fit(X, np.arange(40.0))

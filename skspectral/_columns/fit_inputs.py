@@ -78,7 +78,7 @@ def fit_inputs(
     if not (standardize or n_codes or missing or bends):
         fill = column_means(X, weight)
         return Inputs.plain(n_columns, identity_statistics(n_columns), fill)
-    own = column_statistics(table_of_numbers, weight)
+    own = column_statistics(table_of_numbers, weight, places=numbers)
     statistics = own if standardize else identity_statistics(len(numbers))
     dummies = {
         column: dummies_of(
@@ -104,8 +104,9 @@ def fit_inputs(
     knots = _knots_of_columns(table, numbers, list(shares), rules.n_knots)
     if not knots:
         return linear
-    limits = np.outer([-np.inf, np.inf], np.ones(len(numbers)))
+    limits = None
     if rules.extrapolation == "constant":
+        limits = np.outer([-np.inf, np.inf], np.ones(len(numbers)))
         for place, between in knots.items():
             limits[:, place] = between[0], between[-1]
     layout = dataclasses.replace(layout, knots=knots, range=limits)
@@ -121,9 +122,6 @@ class _Columns:
         self.shape = (table.shape[0], len(columns))
 
     def __getitem__(self, rows) -> np.ndarray:
-        if isinstance(rows, tuple):
-            rows, column = rows
-            return self.table[rows, self.columns[column]]
         return self.table[rows][..., self.columns]
 
 
@@ -148,10 +146,8 @@ def _with_statistics(
     tau: dict[int, float],
 ) -> Inputs:
     """Inputs of this layout, with the statistics of all; `tau` by bent column."""
-    n_numbers, n_ramps = (
-        len(layout.numbers),
-        [len(k) - 1 for k in layout.knots.values()],
-    )
+    n_numbers = len(layout.numbers)
+    n_ramps = [len(knots) - 1 for knots in layout.knots.values()]
     counts = (n_numbers, len(layout.missing), sum(n_ramps), sum(layout.n_dummies))
     if sum(counts) == n_numbers:
         return layout

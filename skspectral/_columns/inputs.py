@@ -103,13 +103,6 @@ class Inputs:
         return len(self.columns)
 
     @cached_property
-    def is_constant(self) -> np.ndarray:
-        """Columns of which no input varies, (n_columns,)."""
-        moves = np.zeros(self.n_columns, dtype=bool)
-        moves[self.columns[~self.statistics.is_constant]] = True
-        return ~moves
-
-    @cached_property
     def module(self) -> TableInputs:
         """The inputs before any scaling, as a torch module on the CPU."""
 

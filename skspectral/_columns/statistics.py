@@ -1,7 +1,7 @@
 """Weighted means and scales of columns, in float64, mergeable over chunks."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -119,14 +119,18 @@ def identity_statistics(n_columns: int) -> ColumnStatistics:
 
 
 def column_statistics(
-    table, weight: np.ndarray | None, name: str = "X"
+    table,
+    weight: np.ndarray | None,
+    name: str = "X",
+    places: Sequence[int] | None = None,
 ) -> ColumnStatistics:
     """Statistics of a dense or sparse table of shape (n, d), in float64.
 
     Two passes over blocks of rows, so that a column like a timestamp loses nothing and
     no float64 copy of the table is made. Means are summed as differences to the first
     row: the mean of a constant column is that constant, to the last digit. NaN is a
-    missing value and left out; a column without any value has mean 0.
+    missing value and left out; a column without any value has mean 0. Errors name the
+    columns by `places`, if given.
     """
     n_rows = table.shape[0]
     mass = float(n_rows) if weight is None else float(weight.sum())
@@ -139,6 +143,7 @@ def column_statistics(
     if not finite.all():
         column = int(np.argmin(finite))
         largest = _largest(table, column)
+        column = column if places is None else places[column]
         if not np.isfinite(largest):
             raise ValueError(non_finite_message(name, f"column {column}"))
         raise ValueError(

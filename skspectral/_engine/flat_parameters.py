@@ -124,10 +124,7 @@ class FlatParameters:
         value = value.detach()[self._place(index, name)]
         groups = self.rules[index].groups
         if name == "lambda_in" and groups is not None:
-            first = dict(
-                zip(reversed(groups), reversed(range(len(groups))), strict=True)
-            )
-            value = value[:, [first[group] for group in range(len(first))]]
+            value = value[:, [groups.index(g) for g in range(max(groups) + 1)]]
         if name == "phi" and not self.flipped[index]:
             return value.mT
         return -value if name == "lambda_out" else value

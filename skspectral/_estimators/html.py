@@ -4,10 +4,10 @@ __all__ = ["HTMLBelowMixin"]
 
 
 class HTMLBelowMixin:
-    """Puts what ``_html_below`` returns below scikit-learn's HTML representation."""
+    """Puts what ``_html_below`` returns below scikit-learn's HTML representation.
 
-    def _html_below(self) -> str:
-        raise NotImplementedError
+    A subclass defines ``_html_below() -> str``.
+    """
 
     # Jupyter calls these two names, whatever scikit-learn calls its own methods.
     @property
