@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo gallery reproduce docs test properties lint dist bench oldest clean
+.PHONY: demo gallery reproduce docs test properties lint dist bench gpu oldest clean
 
 demo: $(VENV)/demo
 	MPLBACKEND=Agg $(BIN)/python examples/demo.py
@@ -69,6 +69,12 @@ bench: $(VENV)/demo
 	$(BIN)/python benchmarks/curves.py
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/caveats.py
+
+# On a machine with a GPU and torch, scikit-learn, narwhals and pytest; installs nothing.
+GPU_OUT ?= gpu.jsonl
+gpu:
+	PYTHONPATH=. $(PYTHON) -m pytest -q -m gpu -p no:cacheprovider tests
+	PYTHONPATH=. $(PYTHON) benchmarks/gpu.py --out $(GPU_OUT)
 
 # The lower bounds of pyproject.toml, on the same tests.
 oldest:

@@ -15,6 +15,7 @@ from skspectral._engine.training_data import TrainingData
 __all__ = ["MinibatchBlock", "Minibatches", "epoch_shape"]
 
 BLOCK_BYTES = {"cpu": 2**19, "cuda": 2**28}  # rows gathered at once: half an L2 cache
+BLOCK_LENGTH = {"cpu": 2**62, "cuda": 256}  # minibatches: a graph of steps has an end
 
 
 def epoch_shape(n_rows: int, batch_size: int) -> tuple[int, int]:
@@ -90,7 +91,9 @@ class Minibatches:
         kind = "cpu" if self.device.type == "cpu" else "cuda"
         batch_bytes = n_runs * self.batch_size * rows.n_columns * like.element_size()
         self.per_block = min(
-            max(1, BLOCK_BYTES[kind] // max(1, batch_bytes)), self.n_batches
+            max(1, BLOCK_BYTES[kind] // max(1, batch_bytes)),
+            BLOCK_LENGTH[kind],
+            self.n_batches,
         )
         n_rows = self.per_block * n_runs * self.batch_size
         self.x = like.new_empty(n_rows, rows.n_columns)
@@ -109,7 +112,10 @@ class Minibatches:
         # Rows of an epoch, (n_batches, streams, b), and their factors, by run. The last
         # minibatches are filled up by row 0 with a factor of 0.
         shape = (self.n_batches, len(streams), self.batch_size)
-        self.order = torch.zeros(shape, dtype=torch.int64, device="cpu")
+        pinned = self.device.type == "cuda"  # an epoch ends before the next is drawn
+        self.order = torch.zeros(
+            shape, dtype=torch.int64, device="cpu", pin_memory=pinned
+        )
         for s, k in enumerate(self.first):
             self._set_order(s, index[k])
         self.permutation, self.permuted = self.order.new_empty(2, max(map(len, index)))
@@ -146,7 +152,7 @@ class Minibatches:
         n_streams, n_runs = self.order.shape[1], len(self.index)
         per_block = self.per_block * n_streams * self.batch_size
         for start in range(0, len(places), per_block):
-            rows = places[start : start + per_block].to(self.device)
+            rows = places[start : start + per_block].to(self.device, non_blocking=True)
             first, n = (k // n_streams * n_runs for k in (start, len(rows)))
             yield self._fill(slice(first, first + n), rows)
 

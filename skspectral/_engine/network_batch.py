@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from skspectral._engine import recorded_steps
 from skspectral._engine.flat_parameters import FlatParameters
-from skspectral._engine.forward_backward import ForwardBackward
+from skspectral._engine.forward_backward import ForwardBackward, Minibatch
 from skspectral._engine.losses import penalty
 from skspectral._engine.minibatches import Minibatches
 from skspectral._engine.optimizers import Optimizer, make_optimizer
+from skspectral._engine.recorded_steps import RecordedSteps
 from skspectral._engine.run_table import RunTable, rows_of
 from skspectral._engine.training_data import TrainingData
 from skspectral.nn import SpectralMLP
@@ -102,6 +104,7 @@ class NetworkBatch:
             table.schedule,
             self.generators,
         )
+        self.recorded = RecordedSteps(self._planned_steps)
         self.best = self.parameters.trained.clone()
         self.completed = self.parameters.trained.clone()  # of the last whole epoch
 
@@ -138,6 +141,11 @@ class NetworkBatch:
         recheckpoint_rows = torch.tensor(restore, device=trained.device)[:, None]
         trained.copy_(torch.where(recheckpoint_rows, best, trained))
 
+    def _planned_steps(self, batches: Sequence[Minibatch], plan: Tensor) -> None:
+        for batch, numbers in zip(batches, plan, strict=True):
+            self.step(batch)
+            self.optimizer.planned_step(self.step.gradient, numbers)
+
     def epoch(
         self, rates: Sequence[Any] | Tensor, after_step: AfterStep | None
     ) -> list[float]:
@@ -145,13 +153,21 @@ class NetworkBatch:
         step, move, gradient = self.step, self.optimizer.step, self.step.gradient
         number = 0
         total = gradient.new_zeros(len(self.members), dtype=torch.float64)
+        plan = None
+        on_gpu = gradient.device.type == "cuda"
+        if recorded_steps.IS_ON and on_gpu and after_step is None:
+            plan = self.optimizer.plan(rates)
         for block in self.minibatches.epoch():
-            for batch in block.batches:
-                step(batch)
-                move(gradient, rates[number])
-                if after_step is not None:
-                    after_step(self.parameters, self.optimizer, rates[number])
-                number += 1
+            if plan is not None:
+                self.recorded(block.batches, plan[number : number + len(block.batches)])
+                number += len(block.batches)
+            else:
+                for batch in block.batches:
+                    step(batch)
+                    move(gradient, rates[number])
+                    if after_step is not None:
+                        after_step(self.parameters, self.optimizer, rates[number])
+                    number += 1
             values = self.loss.rows(block.output, block.y)
             values.mul_(block.row_factor[..., 0])
             # over (minibatches, K, rows), or the rows of a single network

@@ -4,6 +4,7 @@ Another one needs what `Optimizer` asks for, and a line in `make_optimizer`.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -34,6 +35,12 @@ class Optimizer(Protocol):
     def step(self, gradient: Tensor, rate: float | Tensor) -> None:
         """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
 
+    def plan(self, rates: Sequence[float] | Tensor) -> Tensor:
+        """Count steps ahead; return the numbers that each of them needs, a row each."""
+
+    def planned_step(self, gradient: Tensor, numbers: Tensor) -> None:
+        """Move the parameters by a row of `plan`, reading no number of Python's."""
+
     def flush(self) -> None:
         """Set to zero what would become a denormal number."""
 
@@ -57,9 +64,11 @@ class Adam:
         self.t = 0
         # t as the fused kernel wants it
         self.count = torch.zeros((), dtype=torch.float32, device="cpu")
-        self.fused = FUSED is not None and parameters.device.type == "cpu"
-        if not self.fused:
-            self.scratch = torch.empty_like(parameters)
+        on_cpu = parameters.device.type == "cpu"
+        self.fused = FUSED is not None and on_cpu
+        # On a GPU the fused kernel takes its rate in single precision only.
+        self.plans_fused = FUSED is not None and parameters.dtype == torch.float32
+        self.scratch = None if self.fused else torch.empty_like(parameters)
 
     def step(self, gradient: Tensor, rate: float | Tensor) -> None:
         """Move the parameters; `rate` is a number, or float64 of shape (K, 1)."""
@@ -68,12 +77,39 @@ class Adam:
             self._formula(gradient, rate)
             return
         self.count.fill_(self.t)
+        matrices = (self.parameters, gradient, self.mean, self.square)
         if isinstance(rate, float):
-            self._fused(self.parameters, gradient, self.mean, self.square, rate)
+            self._fused(*matrices, rate, self.count)
         else:
-            rows = zip(self.parameters, gradient, self.mean, self.square, strict=True)
+            rows = zip(*matrices, strict=True)
             for row, own_rate in zip(rows, rate.flatten().tolist(), strict=True):
-                self._fused(*row, own_rate)
+                self._fused(*row, own_rate, self.count)
+
+    def plan(self, rates: Sequence[float] | Tensor) -> Tensor:
+        """Count steps ahead; return the numbers that each of them needs, a row each.
+
+        These are the rate and t for the fused kernel, else the factor of each network
+        and what is added to the root. `rates` is as for `step`, one for each step.
+        """
+        own = torch.as_tensor(rates, dtype=torch.float64, device="cpu")
+        own = own.reshape(len(rates), -1)
+        t = self.t + torch.arange(1.0, len(own) + 1, dtype=own.dtype, device="cpu")
+        self.t += len(own)
+        if self.plans_fused and own.shape[1] == 1:
+            return torch.cat([own, t[:, None]], 1).to(self.parameters)
+        bias2 = torch.sqrt(1 - self.BETA2**t)[:, None]
+        factor = own * -bias2 / (1 - self.BETA1**t)[:, None]
+        return torch.cat([factor, self.EPS * bias2], 1).to(self.parameters)
+
+    def planned_step(self, gradient: Tensor, numbers: Tensor) -> None:
+        """Move the parameters by a row of `plan`, reading no number of Python's."""
+        if self.plans_fused and len(numbers) == 2:
+            rate, t = numbers
+            self._fused(self.parameters, gradient, self.mean, self.square, rate, t)
+        else:
+            scratch = self._moments_of(gradient, numbers[-1])
+            torch.div(self.mean * numbers[:-1, None], scratch, out=scratch)
+            self.parameters.add_(scratch)
 
     def _fused(
         self,
@@ -81,7 +117,8 @@ class Adam:
         gradient: Tensor,
         mean: Tensor,
         square: Tensor,
-        rate: float,
+        rate: float | Tensor,
+        t: Tensor,
     ) -> None:
         assert FUSED is not None
         FUSED(
@@ -90,7 +127,7 @@ class Adam:
             [mean],
             [square],
             [],
-            [self.count],
+            [t],
             lr=rate,
             beta1=self.BETA1,
             beta2=self.BETA2,
@@ -103,15 +140,21 @@ class Adam:
     def _formula(self, gradient: Tensor, rate: float | Tensor) -> None:
         bias2 = math.sqrt(1 - self.BETA2**self.t)
         scale = -bias2 / (1 - self.BETA1**self.t)
-        mean, square, scratch = self.mean, self.square, self.scratch
-        mean.lerp_(gradient, 1 - self.BETA1)
-        square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
-        torch.sqrt(square, out=scratch).add_(self.EPS * bias2)
+        scratch = self._moments_of(gradient, self.EPS * bias2)
         if isinstance(rate, float):
-            self.parameters.addcdiv_(mean, scratch, value=scale * rate)
+            self.parameters.addcdiv_(self.mean, scratch, value=scale * rate)
         else:  # the same operations in the same order
-            torch.div(mean * (scale * rate).to(mean), scratch, out=scratch)
+            factor = (scale * rate).to(self.mean)
+            torch.div(self.mean * factor, scratch, out=scratch)
             self.parameters.add_(scratch)
+
+    def _moments_of(self, gradient: Tensor, eps: float | Tensor) -> Tensor:
+        """Move the moments; return the root of the second plus `eps`."""
+        assert self.scratch is not None
+        self.mean.lerp_(gradient, 1 - self.BETA1)
+        self.square.mul_(self.BETA2)
+        self.square.addcmul_(gradient, gradient, value=1 - self.BETA2)
+        return torch.sqrt(self.square, out=self.scratch).add_(eps)
 
     @property
     def moments(self) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from skspectral._engine.losses import Loss
@@ -63,7 +64,7 @@ class TrainingData:
         like : Tensor
             Of the dtype and on the device of the network.
         """
-        total, mass = 0.0, 0.0
+        total = mass = torch.zeros((), dtype=torch.float64, device=like.device)
         for part in index.split(EVALUATION_ROWS):
             on_device = part.to(like.device)
             x = like.new_empty(len(part), self.rows.n_columns)
@@ -71,8 +72,8 @@ class TrainingData:
             losses = self.loss.evaluate(forward(x), self.target[on_device]).double()
             if self.weight is not None:
                 weight = self.weight[run, part].to(losses)
-                losses, mass = losses * weight, mass + float(weight.sum())
+                losses, mass = losses * weight, mass + weight.sum()
             else:
-                mass += len(part)
-            total += float(losses.sum())
-        return total / mass
+                mass = mass + len(part)
+            total = total + losses.sum()
+        return float(total / mass)

@@ -230,8 +230,7 @@ class TrainingLoop:
         if len(steps) == 1:
             return steps[keys[0]]
         rates = [steps[key] for key in keys]
-        table = torch.tensor(rates, dtype=torch.float64, device="cpu").T[:, :, None]
-        return table.to(batch.step.gradient.device)
+        return torch.tensor(rates, dtype=torch.float64, device="cpu").T[:, :, None]
 
     def _record_losses(
         self, batch: NetworkBatch, epoch: int, losses: list[float]

@@ -226,3 +226,23 @@ def test_parameters_go_into_the_network_and_back(generator):
     torch.testing.assert_close(moved, before["layers.0.lambda_out"] - 1.0)
     moved = network.layers[0].phi.detach()
     torch.testing.assert_close(moved, before["layers.0.phi"] + 1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n_networks", [1, 3])
+def test_planned_steps_are_adams_steps(dtype, n_networks, generator):
+    """Steps whose numbers are worked out ahead, as a recorded graph needs them."""
+    start = torch.randn(n_networks, 64, generator=generator, dtype=dtype)
+    rates = [0.01, 0.02, 0.005]
+    if n_networks > 1:
+        rates = torch.rand(3, n_networks, 1, generator=generator, dtype=torch.float64)
+    own, planned = Adam(start.clone()), Adam(start.clone())
+    planned.scratch = torch.empty_like(start)  # a GPU has one
+    own.t = planned.t = 4
+    plan = planned.plan(rates)
+    for rate, numbers in zip(rates, plan, strict=True):
+        gradient = torch.randn(n_networks, 64, generator=generator, dtype=dtype)
+        own.step(gradient, rate)
+        planned.planned_step(gradient, numbers)
+    assert planned.t == own.t == 7
+    torch.testing.assert_close(planned.parameters, own.parameters)
