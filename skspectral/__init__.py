@@ -4,6 +4,7 @@ from skspectral import datasets, nn
 from skspectral._columns import ColumnEncoder
 from skspectral._estimators import SpectralMLPClassifier, SpectralMLPRegressor
 from skspectral._inspection import (
+    AlphaChoiceDisplay,
     NodeDisplay,
     PruningCurveDisplay,
     RegularizationPathDisplay,
@@ -13,19 +14,31 @@ from skspectral._inspection import (
     pruning_curve,
     regularization_path,
 )
-from skspectral._selection import SpectralGridSearchCV, SpectralPruner
+from skspectral._selection import (
+    SpectralEnsembleClassifier,
+    SpectralEnsembleRegressor,
+    SpectralGridSearchCV,
+    SpectralMLPClassifierCV,
+    SpectralMLPRegressorCV,
+    SpectralPruner,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlphaChoiceDisplay",
     "ColumnEncoder",
     "NodeDisplay",
     "PruningCurveDisplay",
     "RegularizationPathDisplay",
     "RelevanceDisplay",
+    "SpectralEnsembleClassifier",
+    "SpectralEnsembleRegressor",
     "SpectralGridSearchCV",
     "SpectralMLPClassifier",
+    "SpectralMLPClassifierCV",
     "SpectralMLPRegressor",
+    "SpectralMLPRegressorCV",
     "SpectralPruner",
     "datasets",
     "nn",

@@ -8,7 +8,13 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skspectral._estimators import SpectralMLPClassifier, SpectralMLPRegressor
-from skspectral._selection import SpectralPruner
+from skspectral._selection import (
+    SpectralEnsembleClassifier,
+    SpectralEnsembleRegressor,
+    SpectralMLPClassifierCV,
+    SpectralMLPRegressorCV,
+    SpectralPruner,
+)
 from skspectral.nn import ACTIVATIONS
 
 try:
@@ -56,17 +62,18 @@ PARSERS = {holder: sklearn_parsers_map[holder] for holder in HOLDERS}
 
 
 def register_converters():
-    """Make skl2onnx know the estimators and the pruner.
+    """Make skl2onnx know the estimators, the ensembles and the pruner.
 
     Call it once in a session that converts; a second call changes nothing. From then
     on :func:`skl2onnx.to_onnx` takes fitted :class:`~skspectral.SpectralMLPRegressor`,
-    :class:`~skspectral.SpectralMLPClassifier` and :class:`~skspectral.SpectralPruner`,
-    alone or as a step of a Pipeline.
+    :class:`~skspectral.SpectralMLPClassifier`, those that choose alpha, ensembles and
+    :class:`~skspectral.SpectralPruner`, alone or as a step of a Pipeline.
 
     Notes
     -----
     Columns are centred and scaled in float64, whatever the type of the input. The
-    network computes in float64 where the input is float64, else in float32.
+    network computes in float64 where the input is float64, else in float32. An
+    ensemble is one graph; it has no `raw_scores`.
 
     Classifiers have skl2onnx's options `zipmap`, `nocl`, `output_class_labels` and
     `raw_scores`. A
@@ -93,13 +100,23 @@ def register_converters():
     register = partial(
         update_registered_converter, shape_fct=_set_types, convert_fct=_convert
     )
-    register(SpectralMLPRegressor, "SkspectralMLPRegressor")
-    register(
+    for kind in (
+        SpectralMLPRegressor,
+        SpectralMLPRegressorCV,
+        SpectralEnsembleRegressor,
+    ):
+        register(kind, kind.__name__.replace("Spectral", "Skspectral"))
+    for kind in (
         SpectralMLPClassifier,
-        "SkspectralMLPClassifier",
-        options=CLASSIFIER_OPTIONS,
-        parser=_parse_classifier,
-    )
+        SpectralMLPClassifierCV,
+        SpectralEnsembleClassifier,
+    ):
+        register(
+            kind,
+            kind.__name__.replace("Spectral", "Skspectral"),
+            options=CLASSIFIER_OPTIONS,
+            parser=_parse_classifier,
+        )
     register(
         SpectralPruner,
         "SkspectralPruner",
@@ -154,7 +171,12 @@ def _is_any_double(operator):
 
 
 def _network(model):
-    """The estimator that holds the network: of a pruner the small one."""
+    """The estimator that holds the network: of a pruner the small one.
+
+    Of an ensemble the first: all have outputs of the same shape.
+    """
+    if hasattr(model, "members_"):
+        return model.members_[0]
     return model.estimator_ if isinstance(model, SpectralPruner) else model
 
 
@@ -171,7 +193,7 @@ def _labels(scope, model):
 
 
 def _set_types(operator):
-    """Types and shapes of the outputs: the shape calculator of all three classes."""
+    """Types and shapes of the outputs: the shape calculator of all classes."""
     check_input_and_output_numbers(operator, input_count_range=[1, None])
     scope, model = operator.scope_inst, operator.raw_operator
     network, n_rows = _network(model), operator.inputs[0].get_first_dimension()
@@ -188,8 +210,10 @@ def _set_types(operator):
 
 
 def _convert(scope, operator, container):
-    """Write the graph: the converter of all three classes."""
-    model, graph = operator.raw_operator, _Graph(operator, container.target_opset)
+    """Write the graph: the converter of all classes."""
+    model = operator.raw_operator
+    kind = _EnsembleGraph if hasattr(model, "members_") else _Graph
+    graph = kind(operator, container.target_opset)
     if _transforms(scope, model):
         results = [graph.hidden()]
     elif len(operator.outputs) == 1:
@@ -204,10 +228,12 @@ def _convert(scope, operator, container):
 class _Graph:
     """The network of one operator; ONNX operators by name, as attributes."""
 
-    def __init__(self, operator, opset):
-        self.network, self.inputs = _network(operator.raw_operator), operator.inputs
+    def __init__(self, operator, opset, network=None, own_columns=None):
+        self.network = network or _network(operator.raw_operator)
+        self.inputs, self.opset = operator.inputs, opset
         self.dtype = np.float64 if _is_any_double(operator) else np.float32
-        self.opset = opset
+        self.n_columns = operator.raw_operator.n_features_in_
+        self.own_columns = own_columns  # of the table, if the network sees not all
 
     def __getattr__(self, name):
         return partial(getattr(onnx_ops, f"Onnx{name}"), op_version=self.opset)
@@ -258,10 +284,11 @@ class _Graph:
 
     def columns(self, places):
         """Columns of the table, float64: of one input, or an input each."""
-        n_columns = self.network.n_features_in_
+        if self.own_columns is not None:
+            places = self.own_columns[places].astype(np.int64)
         if len(self.inputs) == 1:
             z = self.double(self.inputs[0])
-            whole = np.array_equal(places, np.arange(n_columns))
+            whole = np.array_equal(places, np.arange(self.n_columns))
             return z if whole else self.Gather(z, places, axis=1)
         parts = [self.double(self.inputs[place]) for place in places]
         return parts[0] if len(parts) == 1 else self.Concat(*parts, axis=1)
@@ -270,7 +297,8 @@ class _Graph:
         """Dummies of a column of categories, (n, n_dummies), float64."""
         values = self.network._reader.categories[column]
         numbers = np.arange(n_dummies, dtype=np.float64)
-        own = self.inputs[column] if len(self.inputs) > 1 else self.inputs[0]
+        place = column if self.own_columns is None else self.own_columns[column]
+        own = self.inputs[place] if len(self.inputs) > 1 else self.inputs[0]
         if isinstance(own.type, StringTensorType):
             # A missing string is an empty one: ONNX has no other.
             known = {"": slots[-1]} | {
@@ -335,14 +363,69 @@ class _Graph:
         With `raw` the logits themselves instead, which CalibratedClassifierCV asks for.
         """
         logits = self.numbers()
+        scores = logits if raw else self.probabilities(logits)
         if self.network._multilabel:
             positive = self.Greater(logits, np.zeros(1, dtype=self.dtype))
-            scores = logits if raw else self.Sigmoid(logits)
             return self.Cast(positive, to=TensorProto.INT64), scores
         if self.network._is_binary():
             logits = self.Concat(self.Neg(logits), logits, axis=1)
-            probabilities = self.Sigmoid(logits)
-        else:
-            probabilities = self.Softmax(logits, axis=1)
+            scores = logits if raw else scores
         most = self.ArgMax(logits, axis=1, keepdims=0)
-        return self.Gather(labels, most), logits if raw else probabilities
+        return self.Gather(labels, most), scores
+
+    def probabilities(self, logits):
+        """Probabilities of the classes, or of each label."""
+        if self.network._multilabel:
+            return self.Sigmoid(logits)
+        if self.network._is_binary():
+            return self.Sigmoid(self.Concat(self.Neg(logits), logits, axis=1))
+        return self.Softmax(logits, axis=1)
+
+
+class _EnsembleGraph:
+    """The mean of the graphs of the members of an ensemble."""
+
+    def __init__(self, operator, opset):
+        model = operator.raw_operator
+        columns = getattr(model, "columns_", [None] * len(model.members_))
+        self.members = [
+            _Graph(operator, opset, network, own)
+            for network, own in zip(model.members_, columns, strict=True)
+        ]
+        lacks = [
+            number
+            for number, network in enumerate(model.members_)
+            if len(getattr(network, "classes_", ()))
+            < len(getattr(model, "classes_", ()))
+        ]
+        if lacks:
+            raise ValueError(
+                "the members of a graph must know all classes; got members that were "
+                f"fitted on rows without some of them, numbers {lacks}. Draw more rows "
+                "with max_samples."
+            )
+
+    def __getattr__(self, name):
+        return getattr(self.members[0], name)
+
+    def _mean(self, results):
+        total = results[0] if len(results) == 1 else self.Sum(*results)
+        return self.Mul(total, self.one() / len(results))
+
+    def numbers(self):
+        """Mean of the predictions."""
+        return self._mean([member.numbers() for member in self.members])
+
+    def classes(self, labels, *, raw=False):
+        """Labels and mean probabilities."""
+        if raw:
+            raise ValueError(
+                "an ensemble averages probabilities and has no raw scores; got "
+                "raw_scores=True. Convert without it."
+            )
+        mean = self._mean([m.probabilities(m.numbers()) for m in self.members])
+        if self.members[0].network._multilabel:
+            positive = self.Greater(mean, self.one() / 2)
+            return self.Cast(positive, to=TensorProto.INT64), mean
+        most = self.ArgMax(mean, axis=1, keepdims=0)
+        return self.Gather(labels, most), mean

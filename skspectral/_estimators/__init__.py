@@ -9,6 +9,7 @@ from skspectral._estimators.batch_fits import (
 )
 from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.callbacks import (
+    BOOKKEEPING,
     NO_CONTEXT,
     CallbackSupportMixin,
     end_callbacks,
@@ -34,6 +35,7 @@ from skspectral._estimators.regressor import SpectralMLPRegressor
 from skspectral._estimators.warn import warn_user
 
 __all__ = [
+    "BOOKKEEPING",
     "FLAG",
     "MERGE",
     "NO_CONTEXT",

@@ -1,5 +1,6 @@
 """Curves, paths and importances of networks, and the figures that show them."""
 
+from skspectral._inspection.alpha_choice_display import AlphaChoiceDisplay
 from skspectral._inspection.importances import null_importances
 from skspectral._inspection.node_display import NodeDisplay
 from skspectral._inspection.node_functions import node_functions
@@ -10,6 +11,7 @@ from skspectral._inspection.regularization_paths import regularization_path
 from skspectral._inspection.relevance_display import RelevanceDisplay
 
 __all__ = [
+    "AlphaChoiceDisplay",
     "NodeDisplay",
     "PruningCurveDisplay",
     "RegularizationPathDisplay",

@@ -92,7 +92,7 @@ def regularization_path(
     Raises
     ------
     TypeError
-        If the estimator is not one of this package.
+        If the estimator is not one of this package, or chooses alpha itself.
     ValueError
         For a parameter outside its rule, a network without a hidden layer,
         ``gate="both"``, or where `alpha_phi` and `alpha_lambda` are both set.
@@ -232,6 +232,12 @@ def _quiet():
 
 
 def _check_estimator(estimator) -> None:
+    if hasattr(estimator, "alphas"):
+        raise TypeError(
+            "the path varies `alpha`, and the estimator chooses alpha itself; got "
+            f"{type(estimator).__name__}. Draw its choice with AlphaChoiceDisplay, or "
+            "pass a network that does not choose."
+        )
     if np.size(estimator.hidden_layer_sizes) == 0:
         raise ValueError(
             "a path of relevances needs a hidden layer; got hidden_layer_sizes="

@@ -2,17 +2,19 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
-from skspectral._estimators import fit_together, interrupt_ends_all
-from skspectral._selection.fold_rows import slice_parameters
+from skspectral._selection.fold_fits import (
+    ROUNDING,
+    fit_on_rows,
+    lowest_allowed,
+    score_on_rows,
+)
 
-__all__ = ["candidate_cuts", "choose_cut", "smallest_allowed", "split_rows"]
+__all__ = ["candidate_cuts", "choose_cut", "smallest_allowed"]
 
 N_CANDIDATES = 20
-ROUNDING = 1e-9  # of a score: dead nodes are not zero to the last digit
 
 
 def candidate_cuts(
@@ -29,46 +31,6 @@ def candidate_cuts(
         tuple(max(1, round(int(n) / widest * width)) for width in widths) for n in grid
     }
     return sorted(cuts | {core or widths}, key=lambda cut: (sum(cut), cut))
-
-
-def split_rows(cv, X, y, parameters, *, rule) -> list:
-    """Return the training and test rows of each fold.
-
-    Raises
-    ------
-    ValueError
-        For fewer rows than folds, a single fold where a standard error is asked for, or
-        splits that are no pairs.
-    """
-    given = getattr(cv, "cv", None)  # a list, if the user passed an iterable of splits
-    wrong = isinstance(given, list) and [fold for fold in given if not _is_pair(fold)]
-    if wrong or given == []:
-        raise InvalidParameterError(
-            "`cv` must hold pairs of training rows and test rows, one at least; got "
-            f"{repr(wrong[0]) if wrong else 'none'}. Pass a number of folds, such as "
-            "cv=5, or a splitter."
-        )
-    X, y = indexable(X, y)
-    n_rows, n_folds = _num_samples(X), cv.get_n_splits(X, y, **parameters)
-    if n_rows < n_folds:
-        raise ValueError(
-            "`max_loss` needs a row for each of the folds at least; got "
-            f"{n_rows} rows and {n_folds} folds. Lower `cv`, or cut by `threshold`."
-        )
-    if rule == "one_standard_error" and n_folds < 2:
-        raise ValueError(
-            f"a standard error needs two folds at least; got {n_folds} from `cv`. Let "
-            "`cv` split more often, or take rule='absolute'."
-        )
-    return list(cv.split(X, y, **parameters))
-
-
-def _is_pair(fold) -> bool:
-    return (
-        isinstance(fold, (tuple, list, np.ndarray))
-        and len(fold) == 2
-        and all(np.ndim(rows) == 1 and len(rows) > 0 for rows in fold)
-    )
 
 
 def choose_cut(
@@ -100,31 +62,21 @@ def choose_cut(
     widths = large._state().sizes[1:-1]
 
     def scores_of(network, cuts, rows):
-        X_rows, y_rows = _safe_indexing(X, rows), _safe_indexing(y, rows)
-        parameters = slice_parameters(X, routed.scorer.score, rows)
         scores = []
         for cut in cuts:
             # Without merging: it costs more than a score, and hardly moves it.
             small = network
             if cut != widths:
                 small = network.prune(n_nodes=cut, relevance=relevance, merge=False)
-            scores.append(float(scorer(small, X_rows, y_rows, **parameters)))
+            scores.append(score_on_rows(small, scorer, X, y, routed.scorer.score, rows))
         return np.array(scores)
 
     cuts, columns = candidate_cuts(widths, large.core_sizes_), []
     networks = [large] * len(folds)
     if estimator is not None:
         networks = [clone(estimator) for _ in folds]
-        arguments = [
-            (
-                _safe_indexing(X, train),
-                _safe_indexing(y, train),
-                slice_parameters(X, routed.estimator.fit, train),
-            )
-            for train, _ in folds
-        ]
-        with interrupt_ends_all():
-            fit_together(networks, arguments)
+        train_rows = [train for train, _ in folds]
+        fit_on_rows(networks, train_rows, X, y, routed.estimator.fit)
     for network, (_, test) in zip(networks, folds, strict=True):
         columns.append(scores_of(network, cuts, test))
         if not np.isfinite(columns[-1]).all():
@@ -181,8 +133,6 @@ def smallest_allowed(scores: np.ndarray, *, max_loss: float, rule: str):
     if rule == "absolute":
         lowest = mean[-1] - max_loss
     else:
-        best = int(mean.argmax())
-        error = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
-        lowest = mean[best] - error - max_loss
+        lowest = lowest_allowed(scores, max_loss=max_loss)
     allowed = mean >= lowest - ROUNDING * abs(lowest)
     return int(allowed.argmax()), float(lowest)

@@ -13,7 +13,7 @@ from sklearn.base import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, get_tags
+from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import (
     UNUSED,
     MetadataRouter,
@@ -28,7 +28,8 @@ from skspectral._estimators import (
     interrupt_ends_all,
     with_callbacks,
 )
-from skspectral._selection.max_loss import choose_cut, split_rows
+from skspectral._selection.fold_fits import split_rows
+from skspectral._selection.max_loss import choose_cut
 from skspectral._selection.pruner_parameters import check_pruner
 from skspectral._selection.report import ReportMixin, report_row, scores_on_folds
 from skspectral._selection.scoring import named_scorer
@@ -236,7 +237,14 @@ class SpectralPruner(
             if is_classifier(inner):
                 refuse_missing_targets(y, is_label=True)  # check_cv fails on None, NA
             cv = check_cv(self.cv, y, classifier=is_classifier(inner))
-            folds = split_rows(cv, X, y, routed.splitter.split, rule=self.rule)
+            folds = split_rows(
+                cv,
+                *indexable(X, y),
+                routed.splitter.split,
+                rule=self.rule,
+                name="`max_loss`",
+                way_out="cut by `threshold`",
+            )
         root = self._init_callback_context(max_subtasks=int(not frozen))
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         large = inner if frozen else self._fit_whole(inner, X, y, routed, root)

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
+from sklearn.utils import column_or_1d
 
-__all__ = ["NamedScorer", "named_scorer"]
+__all__ = ["NamedScorer", "likelihood_scorer", "named_scorer"]
+
+LEAST = -36.0  # logarithm of a probability: that of the rounding of 1
 
 
 class NamedScorer(NamedTuple):
@@ -62,3 +66,29 @@ def _takes_weight(scorer: Any) -> bool:
         return "sample_weight" in signature(metric).parameters
     except ValueError:  # a builtin has no signature
         return False
+
+
+def likelihood_scorer() -> NamedScorer:
+    """Return the scorer of classifiers by the probability they give to the truth."""
+    return NamedScorer(_mean_log_likelihood, "mean log-likelihood", True)
+
+
+def _mean_log_likelihood(classifier, X, y, sample_weight=None) -> float:
+    """Return the mean logarithm of the probability given to the true classes.
+
+    Of several labels, the mean over rows and labels.
+    """
+    logs = classifier.predict_log_proba(X)
+    if classifier._multilabel:
+        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        # log(1 - p) where the label is absent
+        own = np.where(y == 1, logs, np.log1p(-np.exp(np.minimum(logs, -1e-16))))
+        own = own.mean(axis=1)
+    else:
+        y = column_or_1d(y)
+        places = np.searchsorted(classifier.classes_, y)
+        places = places.clip(0, len(classifier.classes_) - 1)
+        own = logs[np.arange(len(y)), places]
+        # A class that is only in the test rows has no probability.
+        own = np.where(classifier.classes_[places] == y, own, LEAST)
+    return float(np.average(np.maximum(own, LEAST), weights=sample_weight))
