@@ -121,7 +121,7 @@ class AlphaChoiceDisplay:
             Encoding and alpha. ``"one_standard_error"`` is there where a stronger alpha
             than the best was tried on all folds.
         """
-        # Where candidates competed on the first fold, only some were on the others.
+        # Where candidates competed on the first fold, few were tried on the others.
         everywhere = ~np.isnan(self.scores).any(-1)
         on_all = self.scores.shape[-1] > 1 and everywhere.sum() > 1
         mean = self.scores.mean(-1) if on_all else self.scores[..., 0]

@@ -1,8 +1,8 @@
 """The choice of alpha and encoding from scores on folds, with as few fits as it takes.
 
 Candidates are tried from the middle outwards, until on both sides of the best one more
-or less penalty only hurts. On large tables they compete on the first fold, and only the
-best is tried on the others.
+or less penalty only hurts. On large tables they compete on the first fold, the best two
+on three, and the winner is tried on all.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ __all__ = ["AlphaChoice", "Candidate", "Tried"]
 STEPS_PER_DECADE = 2
 LOWEST, HIGHEST = -5, 6  # steps from alpha="auto"
 MAX_ALPHA = 1.0
+FINALISTS, FINAL_FOLDS = 2, 3  # of candidates that raced on the first fold
 
 Candidate = tuple[str, float]  # encoding and alpha
 
@@ -69,6 +70,8 @@ class AlphaChoice:
     ----------
     evaluate : callable
         ``evaluate([(candidate, fold), ...])`` returns (score, core sizes) of each.
+    evaluate_means : callable or None
+        The same for the mean of several networks, after `evaluate`. Returns the scores.
     encodings : list of str
     n_folds : int
     rule : {"best", "one_standard_error"}
@@ -77,7 +80,7 @@ class AlphaChoice:
     alphas : ndarray or None
         All that may be tried, ascending. None: half-decades around `middle`.
     races : bool
-        Whether candidates compete on the first fold only.
+        Whether candidates compete on the first fold, and few of them on others.
     """
 
     def __init__(
@@ -90,8 +93,11 @@ class AlphaChoice:
         middle: float,
         alphas: np.ndarray | None,
         races: bool,
+        evaluate_means: Callable[[list[tuple[Candidate, int]]], list[float]]
+        | None = None,
     ) -> None:
         self.evaluate, self.encodings, self.rule = evaluate, encodings, rule
+        self.evaluate_means = evaluate_means
         self.tried = Tried(n_folds)
         self.every = list(range(n_folds))
         self.racing = [0] if races else self.every
@@ -117,15 +123,47 @@ class AlphaChoice:
             if ahead is None:
                 break
             self._try(left, [ahead], self.racing)
-        best = self.tried.best(None, self.racing)
+        best = self._winner()
         self._try([best[0]], [self._index(best)], self.every)
         if self.rule == "best":
-            return self.tried.best(None, self.every) if not self._races else best
+            return best
         return self._smallest_within_error(best)
 
-    @property
-    def _races(self) -> bool:
-        return len(self.racing) < len(self.every)
+    def _winner(self) -> Candidate:
+        """Return the best candidate; on large tables after another round of two."""
+        if self.evaluate_means is not None:
+            return self._best_of_means(self.evaluate_means)
+        if len(self.racing) == len(self.every):
+            return self.tried.best(None, self.every)
+        # A single fold may err by the luck of a seed.
+        ranked = sorted(
+            self.tried.scores,
+            key=lambda c: (self.tried.mean(c, self.racing), c[1]),
+            reverse=True,
+        )
+        final = self.every[:FINAL_FOLDS]
+        for encoding, alpha in ranked[:FINALISTS]:
+            self._try([encoding], [self.alphas.index(alpha)], final)
+        return self.tried.best(None, final)
+
+    def _best_of_means(self, evaluate_means) -> Candidate:
+        """Return the candidate whose networks have the best mean.
+
+        A mean takes away what differs from seed to seed, so that weaker penalties gain.
+        From the best single network it goes to weaker ones, until their means are worse
+        or they were not tried.
+        """
+        chosen, reached = self.tried.best(None, self.racing), -np.inf
+        for index in range(self._index(chosen), -1, -1):
+            candidate = chosen[0], self.alphas[index]
+            if candidate not in self.tried.scores:
+                break
+            wanted = [(candidate, fold) for fold in self.racing]
+            score = float(np.mean(evaluate_means(wanted)))
+            if score <= reached:
+                break
+            chosen, reached = candidate, score
+        return chosen
 
     def _index(self, candidate: Candidate) -> int:
         return self.alphas.index(candidate[1])

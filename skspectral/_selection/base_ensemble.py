@@ -43,10 +43,13 @@ from skspectral._estimators import (
     is_integer,
     with_callbacks,
 )
+from skspectral._selection.choosing_fit import RACE_ROWS
 from skspectral._selection.fold_rows import slice_parameters
 from skspectral._selection.sklearn_internals import with_warning_filters
 
 __all__ = ["BaseEnsemble"]
+
+HELD_OUT = 0.2  # of a large table, to choose on; small ones are cut in folds
 
 
 def _is_share(value) -> bool:
@@ -164,6 +167,10 @@ class BaseEnsemble(
         _check_n_features(shape, X, reset=True)
         samples, columns = self._draw(rng, _num_samples(X), shape.n_features_in_)
         if hasattr(inner, "_chosen_network"):
+            # The mean of members is best at another alpha than each of them.
+            network._n_members, network._mean_of = self.n_members, self._of_members
+            if self.estimator is None and _num_samples(X) >= RACE_ROWS:
+                network.cv = HELD_OUT
             fitted.choice = self._run(network, X, y, parameters, root, "choose")
             network = fitted.choice._chosen_network()
             if samples is None and columns is None:
@@ -194,6 +201,14 @@ class BaseEnsemble(
             self.choice_ = fitted.choice
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    def _of_members(self, members):
+        """Return an ensemble of these networks, which see all columns."""
+        ensemble = type(self)(n_members=len(members))
+        ensemble.members_ = members
+        if hasattr(members[0], "classes_"):
+            ensemble.classes_ = members[0].classes_
+        return ensemble
 
     def _checked_estimator(self):
         """Return the estimator to clone, after a check of it and of all parameters."""

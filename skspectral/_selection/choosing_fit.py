@@ -1,6 +1,7 @@
 """A fit that first chooses alpha and encoding: what both CV estimators share."""
 
 import html
+from typing import Any
 
 import numpy as np
 from sklearn import get_config
@@ -27,7 +28,7 @@ from skspectral._estimators import (
     with_callbacks,
 )
 from skspectral._selection.alpha_choice import AlphaChoice
-from skspectral._selection.fold_fits import fit_and_score, split_rows
+from skspectral._selection.fold_fits import fit_and_score, score_on_rows, split_rows
 from skspectral._selection.pruner_parameters import PRUNER_RULES
 from skspectral._selection.scoring import likelihood_scorer, named_scorer
 
@@ -94,6 +95,10 @@ class ChoosesAlpha(BaseSpectralMLP):
     warm_start = False  # every fit chooses anew
     alpha_phi = alpha_lambda = None
     _network_kind: type
+    # Set by an ensemble, for the choice of its members: their number, and what makes an
+    # ensemble of fitted networks.
+    _n_members: int = 1
+    _mean_of: Any = None
 
     @with_callbacks
     def fit(
@@ -137,7 +142,7 @@ class ChoosesAlpha(BaseSpectralMLP):
             self._check_choice()
             scorer = self._scorer()
             routed = self._route(scorer, own, params)
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            seed = check_random_state(self.random_state).randint(2**31 - 2)
             network = self._network_at(seed, "auto", self.encoding)
             # Raises what a fit would raise, before any work.
             table, _ = network._read(X, y, **own)
@@ -151,14 +156,15 @@ class ChoosesAlpha(BaseSpectralMLP):
             self._seed = seed
             self._note(choice, scorer)
             root.call_on_fit_task_end(estimator=self, X=X, y=y)
+            vars(self).pop("_mean_of", None)
         return self
 
     @property
     def partial_fit(self):
         """Not there: alpha is chosen from all rows at once."""
         raise AttributeError(
-            f"{type(self).__name__} chooses alpha from all rows and has no partial_fit. "
-            f"Take {self._network_kind.__name__}, which learns chunk by chunk."
+            f"{type(self).__name__} chooses alpha from all rows, so it has no "
+            f"partial_fit. Take {self._network_kind.__name__}, which has."
         )
 
     def _check_choice(self) -> None:
@@ -267,14 +273,16 @@ class ChoosesAlpha(BaseSpectralMLP):
         task = root.subcontext(task_name="choose-alpha", max_subtasks=None)
         task.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        def evaluate(wanted):
+        fitted: dict = {}
+
+        def fit(wanted, own_seed):
             networks = [
-                self._network_at(seed, alpha, encoding)
+                self._network_at(own_seed, alpha, encoding)
                 for (encoding, alpha), _ in wanted
             ]
             for own in networks:
                 own.verbose = False
-            found = fit_and_score(
+            return fit_and_score(
                 networks,
                 [folds[fold] for _, fold in wanted],
                 X,
@@ -283,7 +291,10 @@ class ChoosesAlpha(BaseSpectralMLP):
                 routed,
                 n_jobs=self.n_jobs,
             )
-            for ((encoding, alpha), fold), (score, sizes) in zip(
+
+        def evaluate(wanted):
+            found = fit(wanted, seed)
+            for ((encoding, alpha), fold), (score, sizes, own) in zip(
                 wanted, found, strict=True
             ):
                 if not np.isfinite(score):
@@ -292,16 +303,33 @@ class ChoosesAlpha(BaseSpectralMLP):
                         f"at alpha={alpha:.3g}. Lower `cv`, so that folds have more "
                         "rows, or choose another `scoring`."
                     )
+                if self._n_members > 1:
+                    fitted[(encoding, alpha), fold] = score, own
                 if self.verbose:
                     print(  # noqa: T201
                         f"alpha {alpha:.2e}, {encoding}, fold {fold + 1}: "
                         f"{scorer.name} {score:.4f}, nodes {sum(sizes)}",
                         flush=True,
                     )
-            return found
+            return [(score, sizes) for score, sizes, _ in found]
+
+        def evaluate_means(wanted):
+            """Scores of the mean of the members, from two: the excess falls as 1/m."""
+            means = []
+            for key, (score, _, own) in zip(wanted, fit(wanted, seed + 1), strict=True):
+                other, first = fitted[key]
+                pair = self._mean_of([first, own])
+                test = folds[key[1]][1]
+                both = score_on_rows(
+                    pair, scorer.score, X, y, routed.scorer.score, test
+                )
+                single = (score + other) / 2
+                means.append(single + 2 * (1 - 1 / self._n_members) * (both - single))
+            return means
 
         return AlphaChoice(
             evaluate,
+            evaluate_means=evaluate_means if self._n_members > 1 else None,
             encodings=encodings,
             n_folds=len(folds),
             rule=self.rule,

@@ -22,8 +22,9 @@ class SpectralEnsembleRegressor(RegressorMixin, BaseEnsemble):
     Parameters
     ----------
     estimator : SpectralMLPRegressor or SpectralMLPRegressorCV, default=None
-        Cloned for each member. One that chooses alpha chooses once, and all members
-        take its choice. None is ``SpectralMLPRegressorCV()``.
+        Cloned for each member. One that chooses alpha chooses once, for the mean of the
+        members, and all take its choice. None is ``SpectralMLPRegressorCV()``, which
+        from 5,000 rows on holds out a fifth of them instead of cutting folds.
     n_members : int, default=8
         Networks.
     max_samples : int or float, default=1.0
@@ -112,8 +113,9 @@ class SpectralEnsembleClassifier(ClassifierMixin, BaseEnsemble):
     Parameters
     ----------
     estimator : SpectralMLPClassifier or SpectralMLPClassifierCV, default=None
-        Cloned for each member. One that chooses alpha chooses once, and all members
-        take its choice. None is ``SpectralMLPClassifierCV()``.
+        Cloned for each member. One that chooses alpha chooses once, for the mean of the
+        members, and all take its choice. None is ``SpectralMLPClassifierCV()``, which
+        from 5,000 rows on holds out a fifth of them instead of cutting folds.
     n_members : int, default=8
         Networks.
     max_samples : int or float, default=1.0

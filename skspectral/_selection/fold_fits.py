@@ -138,7 +138,7 @@ def fit_and_score(networks, folds, X, y, scorer, routed, *, n_jobs) -> list:
 
     Returns
     -------
-    list of (score, core sizes)
+    list of (score, core sizes, fitted network)
     """
     by_fold: dict[int, list[int]] = {}
     for i, fold in enumerate(folds):
@@ -179,6 +179,7 @@ def _fit_and_score(job) -> list:
         (
             score_on_rows(network, scorer, X, y, routed.scorer.score, test),
             network.core_sizes_ if network.gate != "both" else (),
+            network,
         )
         for network, (_, test) in zip(networks, folds, strict=True)
     ]

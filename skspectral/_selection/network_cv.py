@@ -77,10 +77,10 @@ class SpectralMLPRegressorCV(ChoosesAlpha, SpectralMLPRegressor):
 
     Notes
     -----
-    From 5,000 rows on, candidates compete on the first fold, and the best is tried on
-    the others, where it gives `best_score_` and `core_interval_`. Every fit is as long
-    as `max_iter` says and starts anew: what goes on from a weaker alpha keeps more
-    nodes (see :func:`regularization_path`).
+    From 5,000 rows on, candidates compete on the first fold and the best two on three;
+    the winner is tried on all, which gives `best_score_` and `core_interval_`. Every
+    fit is as long as `max_iter` says and starts anew: what goes on from a weaker alpha
+    keeps more nodes (see :func:`regularization_path`).
 
     With a parameter outside its rule, or data that cannot be used, `fit` raises before
     anything is trained.
@@ -245,10 +245,10 @@ class SpectralMLPClassifierCV(ChoosesAlpha, SpectralMLPClassifier):
 
     Notes
     -----
-    From 5,000 rows on, candidates compete on the first fold, and the best is tried on
-    the others, where it gives `best_score_` and `core_interval_`. Every fit is as long
-    as `max_iter` says and starts anew: what goes on from a weaker alpha keeps more
-    nodes (see :func:`regularization_path`).
+    From 5,000 rows on, candidates compete on the first fold and the best two on three;
+    the winner is tried on all, which gives `best_score_` and `core_interval_`. Every
+    fit is as long as `max_iter` says and starts anew: what goes on from a weaker alpha
+    keeps more nodes (see :func:`regularization_path`).
 
     With a parameter outside its rule, or data that cannot be used, `fit` raises before
     anything is trained.
