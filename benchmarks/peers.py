@@ -1,11 +1,16 @@
-"""Test scores of default estimators beside trees: ours, an MLP, HGB and LightGBM.
+"""Test scores of default estimators: ours, MLPs, boosted trees, networks for tables.
 
 Run ``python benchmarks/peers.py``. Each table is split 80/20 with ``random_state`` 0 to
 4, stratified for classes. All run on one thread and with their defaults. Ours gets the
-table as it is. scikit-learn's MLP stands behind a one-hot encoder and StandardScaler,
-and its targets are standardised too. HistGradientBoosting and LightGBM get categories
-as the dtype "category". Scores are the RMSE over the standard deviation of the test
-target, or the log-loss: lower is better.
+table as it is: one network, one that chooses alpha (cv), and an ensemble. The MLP of
+scikit-learn stands behind a one-hot encoder and StandardScaler; in "mlp" its targets are
+standardised too, "mlp_stops" has early stopping as well, "mlp_plain" neither.
+HistGradientBoosting and LightGBM get categories as the dtype "category". Of pytabkit
+(``pip install -r benchmarks/requirements-peers.txt``, in an environment of its own)
+there are RealMLP_TD_S ("realmlp_s"), RealMLP_TD ("realmlp") and TabM_D ("tabm"); these
+are slow and only run where ``--models`` names them. Scores are the RMSE over the
+standard deviation of the test target, or the log-loss: lower is better. "predict" is
+the seconds for 10,000 rows, "bytes" the size of the pickle.
 
 Tables marked "held out" had no part in the choice of the defaults. Tables beyond
 scikit-learn's own are read from the folder named by the environment variable
@@ -16,6 +21,7 @@ computed again.
 
 import argparse
 import json
+import pickle
 import time
 import warnings
 from pathlib import Path
@@ -40,13 +46,27 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tables import REGRESSION, load
 
-from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
+from skspectral import (
+    SpectralEnsembleClassifier,
+    SpectralEnsembleRegressor,
+    SpectralMLPClassifier,
+    SpectralMLPClassifierCV,
+    SpectralMLPRegressor,
+    SpectralMLPRegressorCV,
+)
 
 OPEN = ("california", "bike_sharing", "adult", "letter", "kin8nm", "wine_quality")
 BUNDLED = ("diabetes", "iris", "wine", "breast_cancer", "digits")
 MADE = ("friedman1", "california_noise")  # the latter with 20 columns of noise
 HELD_OUT = ("letter", "digits", "wine")
-MODELS = ("ours", "mlp", "hgb", "lightgbm")
+MODELS = ("ours", "cv", "ensemble", "mlp", "mlp_stops", "hgb", "lightgbm")
+SLOW = ("realmlp_s", "realmlp", "tabm")
+OURS = {
+    "ours": (SpectralMLPRegressor, SpectralMLPClassifier),
+    "cv": (SpectralMLPRegressorCV, SpectralMLPClassifierCV),
+    "ensemble": (SpectralEnsembleRegressor, SpectralEnsembleClassifier),
+}
+N_PREDICTED = 10_000
 
 
 def is_regression(name):
@@ -89,9 +109,17 @@ def with_categories(X, like):
 
 def make_model(who, name, seed, changes):
     regression = is_regression(name)
-    if who == "ours":
-        kind = SpectralMLPRegressor if regression else SpectralMLPClassifier
+    if who in OURS:
+        kind = OURS[who][0 if regression else 1]
         return kind(random_state=seed, **changes)
+    if who in SLOW:
+        import pytabkit
+
+        name = {"realmlp_s": "RealMLP_TD_S", "realmlp": "RealMLP_TD", "tabm": "TabM_D"}
+        kind = getattr(
+            pytabkit, f"{name[who]}_{'Regressor' if regression else 'Classifier'}"
+        )
+        return kind(random_state=seed, n_threads=1, device="cpu")
     if who == "hgb":
         kind = (
             HistGradientBoostingRegressor
@@ -112,8 +140,10 @@ def make_model(who, name, seed, changes):
         ),
     )
     kind = MLPRegressor if regression else MLPClassifier
-    model = make_pipeline(encode, StandardScaler(), kind(random_state=seed))
-    if regression:
+    stops = who == "mlp_stops"
+    mlp = kind(random_state=seed, early_stopping=stops)
+    model = make_pipeline(encode, StandardScaler(), mlp)
+    if regression and who != "mlp_plain":
         return TransformedTargetRegressor(model, transformer=StandardScaler())
     return model
 
@@ -131,7 +161,7 @@ def measure(who, name, seed, changes):
         random_state=seed,
         stratify=None if regression else y,
     )
-    if who in ("hgb", "lightgbm"):
+    if who in ("hgb", "lightgbm", *SLOW):
         X = with_categories(X, X)
     X_a, X_b = (X.iloc[own] for own in rows)
     y_a, y_b = (y[own] for own in rows)
@@ -146,18 +176,30 @@ def measure(who, name, seed, changes):
             score = np.sqrt(np.mean((outputs - y_b) ** 2)) / np.std(y_b)
         else:
             score = log_loss(y_b, model.predict_proba(X_b))
-    result = {"score": float(score), "seconds": fitted - start}
-    result["predict"] = time.perf_counter() - fitted
-    if hasattr(model, "core_sizes_"):
-        result["core"] = sum(model.core_sizes_)
-        result["inputs"] = model.eigenvectors_[0].shape[1]
+        many = X_b.iloc[np.arange(N_PREDICTED) % len(X_b)]
+        begin = time.perf_counter()
+        model.predict(many)
+        predict = time.perf_counter() - begin
+    result = {"score": float(score), "seconds": fitted - start, "predict": predict}
+    try:
+        result["bytes"] = len(pickle.dumps(model))
+    except Exception:  # some hold what cannot be pickled
+        result["bytes"] = None
+    if who in OURS:
+        sizes = model.core_sizes_ if who == "ensemble" else [model.core_sizes_]
+        result["core"] = float(np.mean([sum(own) for own in sizes]))
+        first = model.members_[0] if who == "ensemble" else model
+        result["inputs"] = first.eigenvectors_[0].shape[1]
+        choice = getattr(model, "choice_", model)
+        result["alpha"] = float(choice.alpha_)
+        result["encoding"] = getattr(choice, "encoding_", choice.encoding)
     return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="*", default=[*OPEN, *BUNDLED, *MADE])
-    parser.add_argument("--models", nargs="*", default=MODELS)
+    parser.add_argument("--models", nargs="*", default=MODELS, help=f"also {SLOW}")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--out", default="out/peers", help="folder of the results")
@@ -174,14 +216,14 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     label = ",".join(sorted(arguments.set))
     print("ours: " + (label or "defaults"))
-    ratios = []
+    tables = {}
     for name in arguments.only:
         if frame(name) is None:
             print(f"{name:17} absent")
             continue
         results = {}
         for who in arguments.models:
-            tag = f"{who}({label})" if who == "ours" and label else who
+            tag = f"{who}({label})" if who in OURS and label else who
             paths = [
                 folder / f"{name}-{tag}-{seed}.json" for seed in range(arguments.splits)
             ]
@@ -197,27 +239,41 @@ def main():
             for (path, _), result in zip(jobs, found, strict=True):
                 path.write_text(json.dumps(result))
             results[who] = [json.loads(path.read_text()) for path in paths]
-        line = f"{name:17}"
+        tables[name] = results
+        print(f"{name}{'  held out' if name in HELD_OUT else ''}")
+        print(f"  {'':10} {'score':>7} {'fit s':>7} {'predict s':>9} {'KB':>8} core")
         for who, own in results.items():
             score = np.mean([r["score"] for r in own])
-            line += (
-                f" {who} {score:.4f} ({np.median([r['seconds'] for r in own]):.1f} s)"
+            seconds, predict = (
+                np.median([r[key] for r in own]) for key in ("seconds", "predict")
             )
-        if "ours" in results and "core" in results["ours"][0]:
-            core = np.mean([r["core"] for r in results["ours"]])
-            inputs = np.mean([r["inputs"] for r in results["ours"]])
-            line += f"  core {core:.0f}, inputs {inputs:.0f}"
-        if {"ours", "lightgbm"} <= results.keys() and name not in MADE:
-            scores = [
-                np.mean([r["score"] for r in results[who]])
-                for who in ("ours", "lightgbm")
-            ]
-            ratios.append(scores[0] / scores[1])
-            line += f"  ours / lightgbm {ratios[-1]:.3f}"
-        print(line + ("  held out" if name in HELD_OUT else ""), flush=True)
-    if ratios:
-        mean = np.exp(np.mean(np.log(ratios)))
-        print(f"geometric mean of ours / lightgbm: {mean:.4f}")
+            size = own[0].get("bytes")
+            size = "" if size is None else f"{size / 1e3:.0f}"
+            core = (
+                f"{np.mean([r['core'] for r in own]):.0f}" if "core" in own[0] else ""
+            )
+            print(
+                f"  {who:10} {score:7.4f} {seconds:7.1f} {predict:9.3f} {size:>8} {core}",
+                flush=True,
+            )
+    counted = [name for name in tables if name not in MADE]
+    everywhere = [w for w in arguments.models if all(w in tables[n] for n in counted)]
+    scores = np.array(
+        [
+            [np.mean([r["score"] for r in tables[name][who]]) for who in everywhere]
+            for name in counted
+        ]
+    )
+    if not len(scores):
+        return
+    ranks = scores.argsort(1).argsort(1).mean(0) + 1
+    print(f"{len(counted)} tables: mean rank, and mean ratio to LightGBM (geometric)")
+    for place, who in enumerate(everywhere):
+        line = f"  {who:10} {ranks[place]:5.2f}"
+        if "lightgbm" in everywhere:
+            ratio = scores[:, place] / scores[:, everywhere.index("lightgbm")]
+            line += f"  {np.exp(np.log(ratio).mean()):.4f}"
+        print(line)
 
 
 if __name__ == "__main__":

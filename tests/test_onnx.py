@@ -11,7 +11,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skspectral import SpectralMLPClassifier, SpectralMLPRegressor, SpectralPruner
+from skspectral import (
+    SpectralEnsembleClassifier,
+    SpectralEnsembleRegressor,
+    SpectralMLPClassifier,
+    SpectralMLPClassifierCV,
+    SpectralMLPRegressor,
+    SpectralMLPRegressorCV,
+    SpectralPruner,
+)
 
 skl2onnx = pytest.importorskip("skl2onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -22,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 QUICK = {"hidden_layer_sizes": 16, "max_iter": 5, "random_state": 0}
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}  # of the target's deviation
+RAW = {"raw_scores": True, "zipmap": False}
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
@@ -220,3 +229,42 @@ def test_a_frame_of_names_and_numbers(dtype):
 def test_other_pipelines_are_converted_as_before(regression):
     X, y = regression
     assert_predicts(make_pipeline(StandardScaler(), LinearRegression()).fit(X, y), X)
+
+
+@both_dtypes
+def test_ensembles_are_one_graph(regression, dtype):
+    X, y = regression
+    network = SpectralMLPRegressor(**QUICK)
+    for options in ({}, {"max_features": 3}, {"max_samples": 0.5}):
+        ensemble = SpectralEnsembleRegressor(network, 3, random_state=0, **options)
+        assert_predicts(ensemble.fit(X, y), X.astype(dtype), dtype)
+    for classes in (y > 0, np.digitize(y, [-1, 1])):
+        network = SpectralMLPClassifier(**QUICK)
+        ensemble = SpectralEnsembleClassifier(network, 3, random_state=0)
+        assert_classifies(ensemble.fit(X, classes.astype(int)), X.astype(dtype), dtype)
+    labels = np.column_stack([y > 0, X[:, 0] > 0]).astype(int)
+    assert_classifies(ensemble.fit(X, labels), X.astype(dtype), dtype)
+    with pytest.raises(ValueError, match="no raw scores"):
+        session_of(ensemble, X, options={id(ensemble): RAW})
+
+
+def test_an_ensemble_of_a_frame_is_one_graph():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(
+        {"a": rng.normal(size=80), "b": rng.choice(["x", "y"], 80)}
+    )
+    y = frame["a"] + (frame["b"] == "x")
+    network = SpectralMLPRegressor(**QUICK)
+    ensemble = SpectralEnsembleRegressor(
+        network, 4, max_features=1, random_state=0
+    ).fit(frame, y)
+    assert_predicts(ensemble, frame)
+
+
+def test_a_network_that_chose_alpha_is_a_graph(regression):
+    X, y = regression
+    arguments = {**QUICK, "alphas": [1e-3, 1e-2], "cv": 2}
+    assert_predicts(SpectralMLPRegressorCV(**arguments).fit(X, y), X)
+    classes = np.digitize(y, [-1, 1])
+    assert_classifies(SpectralMLPClassifierCV(**arguments).fit(X, classes), X)
