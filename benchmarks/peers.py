@@ -3,8 +3,8 @@
 Run ``python benchmarks/peers.py``. Each table is split 80/20 with ``random_state`` 0 to
 4, stratified for classes. All run on one thread and with their defaults. Ours gets the
 table as it is: one network, one that chooses alpha (cv), and an ensemble. The MLP of
-scikit-learn stands behind a one-hot encoder and StandardScaler; in "mlp" its targets are
-standardised too, "mlp_stops" has early stopping as well, "mlp_plain" neither.
+scikit-learn stands behind a one-hot encoder and StandardScaler; in "mlp" its targets
+are standardised too, "mlp_stops" has early stopping as well, "mlp_plain" neither.
 HistGradientBoosting and LightGBM get categories as the dtype "category". Of pytabkit
 (``pip install -r benchmarks/requirements-peers.txt``, in an environment of its own)
 there are RealMLP_TD_S ("realmlp_s"), RealMLP_TD ("realmlp") and TabM_D ("tabm"); these
@@ -249,13 +249,10 @@ def main():
             )
             size = own[0].get("bytes")
             size = "" if size is None else f"{size / 1e3:.0f}"
-            core = (
-                f"{np.mean([r['core'] for r in own]):.0f}" if "core" in own[0] else ""
-            )
-            print(
-                f"  {who:10} {score:7.4f} {seconds:7.1f} {predict:9.3f} {size:>8} {core}",
-                flush=True,
-            )
+            line = f"  {who:10} {score:7.4f} {seconds:7.1f} {predict:9.3f} {size:>8}"
+            if "core" in own[0]:
+                line += f" {np.mean([r['core'] for r in own]):.0f}"
+            print(line, flush=True)
     counted = [name for name in tables if name not in MADE]
     everywhere = [w for w in arguments.models if all(w in tables[n] for n in counted)]
     scores = np.array(

@@ -8,6 +8,7 @@ from skspectral._inspection.plotting import (
     CYCLE,
     GREY,
     add_legend,
+    few_ticks,
     new_axes,
     plain_ticks,
 )
@@ -182,6 +183,7 @@ class AlphaChoiceDisplay:
             ylabel="nodes of core",
         )
         plain_ticks(below.yaxis)
+        few_ticks(below.xaxis)
         self.choice_lines_ = {}
         styles = {"best": (GREY, "--"), "one_standard_error": (BLUE, ":")}
         for rule, (_, alpha) in self.choices().items():

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-__all__ = ["BLUE", "CYCLE", "GREY", "ORANGE", "add_legend", "new_axes", "plain_ticks"]
+__all__ = [
+    "BLUE",
+    "CYCLE",
+    "GREY",
+    "ORANGE",
+    "add_legend",
+    "few_ticks",
+    "new_axes",
+    "plain_ticks",
+]
 
 # Colours of Okabe and Ito, safe for the colour-blind; grey for nodes outside the core.
 BLUE = "#0072B2"
@@ -47,6 +56,15 @@ def plain_ticks(axis) -> None:
 
     axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=8))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def few_ticks(axis) -> None:
+    """Label 1, 2 and 5 of each decade of a logarithmic axis, and no others."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
     axis.set_minor_locator(NullLocator())
 
 
