@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
+from joblib import hash as hash_of
 from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
@@ -176,10 +177,13 @@ class BaseEnsemble(
             if samples is None and columns is None:
                 fitted.first = network
             parameters = {k: v for k, v in parameters.items() if k != "groups"}
+        partner = getattr(fitted.choice, "_partner", None)
         members = []
-        for seed in seeds:
+        for number, seed in enumerate(seeds):
             members.append(clone(network))
             members[-1].random_state = int(seed)
+            if partner is not None and number % 2:  # every second one
+                members[-1].encoding, members[-1].alpha = partner
         new = members if fitted.first is None else members[1:]
         arguments = self._arguments(X, y, parameters, samples, columns)
         new = self._fit_members(new, arguments[-len(new) :] if new else [], root)
@@ -429,14 +433,8 @@ def _share_inputs(members) -> None:
 
     In other processes each got its own, equal one.
     """
-    first = members[0]
-    for member in members[1:]:
-        for name in ("_x_columns", "_y_columns", "_reader"):
-            if _equal(getattr(first, name), getattr(member, name)):
-                setattr(member, name, getattr(first, name))
-
-
-def _equal(first, second) -> bool:
-    from joblib import hash as hash_of
-
-    return first is second or hash_of(first) == hash_of(second)
+    for name in ("_x_columns", "_y_columns", "_reader"):
+        known: dict[str, object] = {}
+        for member in members:
+            own = getattr(member, name)
+            setattr(member, name, known.setdefault(hash_of(own), own))

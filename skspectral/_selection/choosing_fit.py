@@ -28,7 +28,8 @@ from skspectral._estimators import (
     with_callbacks,
 )
 from skspectral._selection.alpha_choice import AlphaChoice
-from skspectral._selection.fold_fits import fit_and_score, score_on_rows, split_rows
+from skspectral._selection.candidate_scores import CandidateScores
+from skspectral._selection.fold_fits import split_rows
 from skspectral._selection.pruner_parameters import PRUNER_RULES
 from skspectral._selection.scoring import likelihood_scorer, named_scorer
 
@@ -65,6 +66,7 @@ RULES = {
 CHOICE = (
     *("encoding_", "alphas_", "encodings_", "scores_path_", "core_sizes_path_"),
     *("core_interval_", "best_score_", "score_name_", "n_splits_", "_seed"),
+    *("_partner", "_n_members"),
 )
 
 
@@ -151,7 +153,7 @@ class ChoosesAlpha(BaseSpectralMLP):
             root = self._init_callback_context(max_subtasks=2)
             root.call_on_fit_task_begin(estimator=self, X=X, y=y)
             choice = self._choose(network, table, X, y, folds, scorer, routed, root)
-            final = self._fit_chosen(choice.run(), choice, seed, X, y, own, root)
+            final = self._fit_chosen(seed, X, y, own, root)
             _copy_fitted(final, self)
             self._seed = seed
             self._note(choice, scorer)
@@ -196,7 +198,6 @@ class ChoosesAlpha(BaseSpectralMLP):
     def _chosen_network(self):
         """Return the fitted network as one of its own class, at the chosen alpha."""
         network = self._network_at(self._seed, self.alpha_, self.encoding_)
-        network.hidden_layer_sizes = self.hidden_layer_sizes
         _copy_fitted(self, network)
         for name in CHOICE:
             vars(network).pop(name, None)
@@ -265,71 +266,27 @@ class ChoosesAlpha(BaseSpectralMLP):
         )
 
     def _choose(self, network, table, X, y, folds, scorer, routed, root) -> AlphaChoice:
-        """Return the choice to be run."""
-        seed, encodings = network.random_state, [self.encoding]
+        """Choose, as a subtask for callbacks."""
+        encodings = [self.encoding]
         data = network._plan(table).data  # which columns bend, and alpha="auto"
         if self.encoding == "auto":
             encodings = ["auto", "linear"] if data.x.knots else ["linear"]
-        task = root.subcontext(task_name="choose-alpha", max_subtasks=None)
-        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-
-        fitted: dict = {}
-
-        def fit(wanted, own_seed):
-            networks = [
-                self._network_at(own_seed, alpha, encoding)
-                for (encoding, alpha), _ in wanted
-            ]
-            for own in networks:
-                own.verbose = False
-            return fit_and_score(
-                networks,
-                [folds[fold] for _, fold in wanted],
-                X,
-                y,
-                scorer.score,
-                routed,
-                n_jobs=self.n_jobs,
-            )
-
-        def evaluate(wanted):
-            found = fit(wanted, seed)
-            for ((encoding, alpha), fold), (score, sizes, own) in zip(
-                wanted, found, strict=True
-            ):
-                if not np.isfinite(score):
-                    raise ValueError(
-                        f"alpha is chosen by finite scores; got {score} on fold {fold} "
-                        f"at alpha={alpha:.3g}. Lower `cv`, so that folds have more "
-                        "rows, or choose another `scoring`."
-                    )
-                if self._n_members > 1:
-                    fitted[(encoding, alpha), fold] = score, own
-                if self.verbose:
-                    print(  # noqa: T201
-                        f"alpha {alpha:.2e}, {encoding}, fold {fold + 1}: "
-                        f"{scorer.name} {score:.4f}, nodes {sum(sizes)}",
-                        flush=True,
-                    )
-            return [(score, sizes) for score, sizes, _ in found]
-
-        def evaluate_means(wanted):
-            """Scores of the mean of the members, from two: the excess falls as 1/m."""
-            means = []
-            for key, (score, _, own) in zip(wanted, fit(wanted, seed + 1), strict=True):
-                other, first = fitted[key]
-                pair = self._mean_of([first, own])
-                test = folds[key[1]][1]
-                both = score_on_rows(
-                    pair, scorer.score, X, y, routed.scorer.score, test
-                )
-                single = (score + other) / 2
-                means.append(single + 2 * (1 - 1 / self._n_members) * (both - single))
-            return means
-
-        return AlphaChoice(
-            evaluate,
-            evaluate_means=evaluate_means if self._n_members > 1 else None,
+            if self._n_members > 1 and not data.x.knots:
+                encodings.append("piecewise")  # worse alone, but different
+        scores = CandidateScores(
+            self,
+            folds,
+            X,
+            y,
+            scorer,
+            routed,
+            seed=network.random_state,
+            n_members=self._n_members,
+            mean_of=self._mean_of,
+        )
+        choice = AlphaChoice(
+            scores.of_networks,
+            evaluate_means=scores.of_means if self._n_members > 1 else None,
             encodings=encodings,
             n_folds=len(folds),
             rule=self.rule,
@@ -337,17 +294,24 @@ class ChoosesAlpha(BaseSpectralMLP):
             alphas=None if self.alphas is None else np.unique(self.alphas),
             races=len(table.y) >= RACE_ROWS and len(folds) > 1,
         )
+        task = root.subcontext(task_name="choose-alpha")
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        self._chosen = choice.run()
+        self._partner = None
+        if self._n_members > 1 and (self._chosen, 0) in scores.of_pairs:
+            self._partner = scores.partner(self._chosen, choice.tried, choice.racing)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return choice
 
-    def _fit_chosen(self, chosen, choice, seed, X, y, own, root):
+    def _fit_chosen(self, seed, X, y, own, root):
         """Fit the network on all rows, as a subtask for callbacks."""
-        encoding, alpha = chosen
+        encoding, alpha = self._chosen
         final = self._network_at(seed, alpha, encoding)
         task = root.subcontext(task_name="fit-chosen")
         with task.propagate_callback_context(final), interrupt_ends_all():
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             final.fit(X, y, **own)
         task.call_on_fit_task_end(estimator=self, X=X, y=y)
-        self._chosen = chosen
         return final
 
     def _note(self, choice: AlphaChoice, scorer) -> None:

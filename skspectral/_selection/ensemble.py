@@ -17,7 +17,9 @@ class SpectralEnsembleRegressor(RegressorMixin, BaseEnsemble):
 
     Networks that differ in their seed make different errors; the mean of their
     predictions makes smaller ones. By default their alpha and encoding are chosen from
-    the data, once: it is the most accurate call of this package.
+    the data, once: it is the most accurate call of this package. With
+    ``encoding="auto"`` every second member may have another encoding, where the mean of
+    both predicts better.
 
     Parameters
     ----------
@@ -108,7 +110,9 @@ class SpectralEnsembleClassifier(ClassifierMixin, BaseEnsemble):
 
     Networks that differ in their seed make different errors; the mean of their
     predictions makes smaller ones. By default their alpha and encoding are chosen from
-    the data, once: it is the most accurate call of this package.
+    the data, once: it is the most accurate call of this package. With
+    ``encoding="auto"`` every second member may have another encoding, where the mean of
+    both predicts better.
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ from skspectral import (
     SpectralMLPRegressor,
     SpectralMLPRegressorCV,
 )
+from skspectral._selection.candidate_scores import CandidateScores
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 QUICK = {"hidden_layer_sizes": 12, "max_iter": 30, "dtype": "float64", "alpha": 1e-3}
@@ -99,7 +100,12 @@ def test_the_spread_is_that_of_the_members():
 def test_one_choice_for_all_members():
     X, y = load_diabetes(return_X_y=True)
     network = SpectralMLPRegressorCV(
-        alphas=[1e-3, 1e-2], cv=3, hidden_layer_sizes=12, max_iter=20, dtype="float64"
+        alphas=[1e-3, 1e-2],
+        cv=3,
+        encoding="linear",
+        hidden_layer_sizes=12,
+        max_iter=20,
+        dtype="float64",
     )
     ensemble = SpectralEnsembleRegressor(network, 3, random_state=0).fit(X, y)
     choice = ensemble.choice_
@@ -115,6 +121,47 @@ def test_one_choice_for_all_members():
         np.testing.assert_allclose(again.predict(X), member.predict(X), rtol=1e-9)
     assert AlphaChoiceDisplay.from_estimator(ensemble).chosen[1] == choice.alpha_
     assert "3 members" in ensemble._repr_html_()
+
+
+def test_members_of_two_encodings_where_pairs_gain():
+    """A sum of a smooth function, which ramps miss, and of steps, which they find."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(600, 3))
+    y = X[:, 0] * X[:, 1] + 0.3 * np.sign(np.sin(9 * X[:, 2]))
+    network = SpectralMLPRegressorCV(cv=0.3, max_iter=60)
+    ensemble = SpectralEnsembleRegressor(network, 4, random_state=0).fit(X, y)
+    first, second, third, fourth = ensemble.members_
+    chosen = (ensemble.choice_.encoding_, ensemble.choice_.alpha_)
+    assert (first.encoding, first.alpha) == (third.encoding, third.alpha) == chosen
+    assert (second.encoding, second.alpha) == (fourth.encoding, fourth.alpha)
+    partner = ensemble.choice_._partner
+    if partner is not None:
+        assert partner[0] != chosen[0]
+        assert (second.encoding, second.alpha) == partner
+    assert second._x_columns is fourth._x_columns
+    own = [member.predict(X) for member in ensemble.members_]
+    np.testing.assert_allclose(ensemble.predict(X), np.mean(own, 0), rtol=1e-9)
+
+
+def test_the_score_of_a_mean_is_worked_out_from_two(monkeypatch):
+    """For the squared error of independent networks, exactly."""
+    rng = np.random.default_rng(0)
+    y, bias = rng.normal(size=2000), 0.1 * rng.normal(size=2000)
+    outputs = y + bias + 0.5 * rng.normal(size=(8, 2000))
+
+    def score(members, fold=0):
+        return -np.mean((outputs[members].mean(0) - y) ** 2)
+
+    scores = CandidateScores(
+        *(None, [], None, None, None, None), seed=0, n_members=8, mean_of=None
+    )
+    key = (("linear", 1e-3), 0)
+    scores.networks[key] = score([0]), 0
+    monkeypatch.setattr(scores, "_fit", lambda wanted, seed: [(score([1]), (), 1)])
+    monkeypatch.setattr(scores, "_score", score)
+    (found,) = scores.of_means([key])
+    assert found == pytest.approx(score(range(8)), abs=0.01)
+    assert abs(score([0, 1]) - score(range(8))) > 0.05
 
 
 def test_by_default_it_chooses():
