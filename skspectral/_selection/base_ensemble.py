@@ -2,11 +2,9 @@
 
 import copy
 import html
-from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
-from joblib import hash as hash_of
 from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
@@ -38,13 +36,18 @@ from skspectral._estimators import (
     Rule,
     check_parameters,
     check_rules,
-    fit_together,
     interrupt_ends_all,
     is_finite_number,
     is_integer,
     with_callbacks,
 )
 from skspectral._selection.choosing_fit import RACE_ROWS
+from skspectral._selection.ensemble_parts import (
+    columns_of,
+    draw_parts,
+    fit_chunk,
+    share_inputs,
+)
 from skspectral._selection.fold_rows import slice_parameters
 from skspectral._selection.sklearn_internals import with_warning_filters
 
@@ -166,7 +169,7 @@ class BaseEnsemble(
         shape = copy.copy(self)
         _check_feature_names(shape, X, reset=True)
         _check_n_features(shape, X, reset=True)
-        samples, columns = self._draw(rng, _num_samples(X), shape.n_features_in_)
+        samples, columns = draw_parts(self, rng, _num_samples(X), shape.n_features_in_)
         if hasattr(inner, "_chosen_network"):
             # The mean of members is best at another alpha than each of them.
             network._n_members, network._mean_of = self.n_members, self._of_members
@@ -189,7 +192,7 @@ class BaseEnsemble(
         new = self._fit_members(new, arguments[-len(new) :] if new else [], root)
         if fitted.first is not None:
             new = [fitted.first, *new]
-        _share_inputs(new)
+        share_inputs(new)
         # Only now, so that a failed fit leaves nothing half-fitted.
         for name in ("choice_", "columns_", "feature_names_in_", "classes_"):
             vars(self).pop(name, None)
@@ -232,23 +235,6 @@ class BaseEnsemble(
         check_parameters(inner)
         return inner
 
-    def _draw(self, rng, n_rows: int, n_columns: int):
-        """Draw the rows and the columns of the members; None where they have all."""
-        samples = columns = None
-        n_drawn = _count(self.max_samples, n_rows, "max_samples")
-        if self.bootstrap or n_drawn < n_rows:
-            samples = [
-                np.sort(rng.choice(n_rows, n_drawn, replace=self.bootstrap))
-                for _ in range(self.n_members)
-            ]
-        n_drawn = _count(self.max_features, n_columns, "max_features")
-        if n_drawn < n_columns:
-            columns = [
-                np.sort(rng.choice(n_columns, n_drawn, replace=False))
-                for _ in range(self.n_members)
-            ]
-        return samples, columns
-
     def _arguments(self, X, y, parameters, samples, columns) -> list:
         """Return (X, y, parameters of fit) of each member; shared where all see all."""
         if samples is None and columns is None:
@@ -261,9 +247,9 @@ class BaseEnsemble(
                 own_X, own_y = _safe_indexing(X, rows), _safe_indexing(y, rows)
                 own = slice_parameters(X, parameters, rows)
             if columns is not None:
-                own_X = _columns_of(own_X, columns[member])
+                own_X = columns_of(own_X, columns[member])
                 if own.get("X_val") is not None:
-                    own["X_val"] = _columns_of(own["X_val"], columns[member])
+                    own["X_val"] = columns_of(own["X_val"], columns[member])
             arguments.append((own_X, own_y, own))
         return arguments
 
@@ -285,9 +271,9 @@ class BaseEnsemble(
                 for member, (X, y, own) in zip(members, arguments, strict=True)
             ]
         if n_jobs <= 1:
-            return _fit_chunk((members, arguments))
+            return fit_chunk((members, arguments))
         chunks = np.array_split(np.arange(len(members)), n_jobs)
-        job = delayed(with_warning_filters(_fit_chunk))
+        job = delayed(with_warning_filters(fit_chunk))
         found = Parallel(n_jobs=n_jobs)(
             job(([members[i] for i in own], [arguments[i] for i in own]))
             for own in chunks
@@ -319,7 +305,7 @@ class BaseEnsemble(
             if number == 0:
                 _check_feature_names(self, X, reset=False)
                 _check_n_features(self, X, reset=False)
-            yield member, _columns_of(X, self.columns_[number])
+            yield member, columns_of(X, self.columns_[number])
 
     def prune(self, X=None, y=None, sample_weight=None, **cut):
         """Cut every member to its core.
@@ -345,7 +331,7 @@ class BaseEnsemble(
                 else ((member, None) for member in self._fitted_members())
             )
         ]
-        _share_inputs(pruned.members_)
+        share_inputs(pruned.members_)
         return pruned
 
     def _fitted_members(self):
@@ -400,41 +386,3 @@ def _known_to_read(parameters) -> dict:
     """Return the parameters of fit that the reading of rows takes."""
     names = ("sample_weight", "X_val", "y_val", "sample_weight_val")
     return {name: parameters[name] for name in names if name in parameters}
-
-
-def _count(value, n: int, name: str) -> int:
-    """Return a number of rows or columns, from a number or a fraction of n."""
-    if isinstance(value, Integral):
-        if int(value) > n:
-            raise ValueError(
-                f"`{name}` must not exceed the {n} of X; got {value}. Pass a fraction "
-                "in (0, 1]."
-            )
-        return int(value)
-    assert isinstance(value, Real)
-    return max(1, round(float(value) * n))
-
-
-def _columns_of(X, columns):
-    if not hasattr(X, "shape") and not hasattr(X, "__dataframe__"):
-        X = np.asarray(X)
-    return _safe_indexing(X, columns, axis=1)
-
-
-def _fit_chunk(job) -> list:
-    members, arguments = job
-    with interrupt_ends_all():
-        fit_together(members, arguments, warn=False)
-    return members
-
-
-def _share_inputs(members) -> None:
-    """Let members that were fitted on the same rows hold one copy of their inputs.
-
-    In other processes each got its own, equal one.
-    """
-    for name in ("_x_columns", "_y_columns", "_reader"):
-        known: dict[str, object] = {}
-        for member in members:
-            own = getattr(member, name)
-            setattr(member, name, known.setdefault(hash_of(own), own))

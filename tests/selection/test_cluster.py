@@ -94,7 +94,7 @@ def test_a_choice_and_an_ensemble_survive_the_loss_of_a_worker(kind):
     ):
         pids = client.run(os.getpid)
         address = sorted(pids)[0]
-        task = "_fit_and_score" if kind == "choice" else "_fit_chunk"
+        task = "_fit_and_score" if kind == "choice" else "fit_chunk"
         killer = threading.Thread(
             target=kill_when_busy, args=(client, address, pids[address], killed, task)
         )
