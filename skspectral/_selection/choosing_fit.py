@@ -263,6 +263,7 @@ class ChoosesAlpha(BaseSpectralMLP):
             rule=self.rule,
             name="the choice of alpha",
             way_out=f"take {self._network_kind.__name__} and set alpha",
+            other_rule="best",
         )
 
     def _choose(self, network, table, X, y, folds, scorer, routed, root) -> AlphaChoice:

@@ -39,7 +39,7 @@ def is_pair(fold) -> bool:
     )
 
 
-def split_rows(cv, X, y, parameters, *, rule, name, way_out) -> list:
+def split_rows(cv, X, y, parameters, *, rule, name, way_out, other_rule) -> list:
     """Return the training and test rows of each fold.
 
     Parameters
@@ -48,7 +48,9 @@ def split_rows(cv, X, y, parameters, *, rule, name, way_out) -> list:
     rule : str
         With ``"one_standard_error"`` there must be two folds.
     name, way_out : str
-        Parameter that asks for the folds, and what to do without them; for errors.
+        What asks for the folds, and what to do without them; for errors.
+    other_rule : str
+        That needs no standard error.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def split_rows(cv, X, y, parameters, *, rule, name, way_out) -> list:
     if rule == "one_standard_error" and n_folds < 2:
         raise ValueError(
             f"a standard error needs two folds at least; got {n_folds} from `cv`. Let "
-            "`cv` split more often, or take another `rule`."
+            f"`cv` split more often, or take rule={other_rule!r}."
         )
     return list(cv.split(X, y, **parameters))
 

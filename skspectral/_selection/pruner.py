@@ -244,6 +244,7 @@ class SpectralPruner(
                 rule=self.rule,
                 name="`max_loss`",
                 way_out="cut by `threshold`",
+                other_rule="absolute",
             )
         root = self._init_callback_context(max_subtasks=int(not frozen))
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)

@@ -79,8 +79,8 @@ def _mean_log_likelihood(classifier, X, y, sample_weight=None) -> float:
     Of several labels, the mean over rows and labels.
     """
     logs = classifier.predict_log_proba(X)
-    if np.ndim(y) == 2 and logs.shape == y.shape:
-        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    if y.ndim == 2 and logs.shape == y.shape:
         # log(1 - p) where the label is absent
         own = np.where(y == 1, logs, np.log1p(-np.exp(np.minimum(logs, -1e-16))))
         own = own.mean(axis=1)

@@ -30,6 +30,7 @@ from skspectral._selection.candidate_scores import CandidateScores
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 QUICK = {"hidden_layer_sizes": 12, "max_iter": 30, "dtype": "float64", "alpha": 1e-3}
+QUICK |= {"encoding": "linear"}  # in which weights are repetitions
 NETWORKS = {
     SpectralEnsembleRegressor: SpectralMLPRegressor,
     SpectralEnsembleClassifier: SpectralMLPClassifier,
@@ -47,11 +48,6 @@ def data(kind):
 def quick(kind, n_members=3, **arguments):
     network = NETWORKS[kind](**QUICK)
     return kind(network, n_members, **{"random_state": 0} | arguments)
-
-
-def expected_failures(estimator):
-    """Members are those of unweighted rows: each is repeated, or has a weight."""
-    return {}
 
 
 @parametrize_with_checks([quick(kind, 2) for kind in KINDS])
@@ -239,7 +235,7 @@ def test_in_processes_the_members_are_the_same(kind):
 def test_members_share_what_is_equal():
     X, y = load_diabetes(return_X_y=True)
     for n_jobs in (None, 2):
-        network = SpectralMLPRegressor(**QUICK, encoding="piecewise")
+        network = SpectralMLPRegressor(**QUICK | {"encoding": "piecewise"})
         ensemble = SpectralEnsembleRegressor(
             network, 6, random_state=0, n_jobs=n_jobs
         ).fit(X, y)
