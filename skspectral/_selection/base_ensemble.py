@@ -41,7 +41,7 @@ from skspectral._estimators import (
     is_integer,
     with_callbacks,
 )
-from skspectral._selection.choosing_fit import RACE_ROWS
+from skspectral._selection.choosing_fit import N_JOBS, RACE_ROWS
 from skspectral._selection.ensemble_parts import (
     columns_of,
     draw_parts,
@@ -76,11 +76,7 @@ RULES = {
     "max_samples": SHARE,
     "bootstrap": FLAG,
     "max_features": SHARE,
-    "n_jobs": Rule(
-        "None or an integer other than 0",
-        lambda v: v is None or (is_integer(v) and v != 0),
-        "It counts processes; -1 is all cores.",
-    ),
+    "n_jobs": N_JOBS,
     "random_state": Rule(
         "None, an integer from 0 to 2**32 - 1 or a RandomState",
         lambda v: (

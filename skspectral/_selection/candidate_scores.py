@@ -122,4 +122,5 @@ class CandidateScores:
             self.scorer.score,
             self.routed,
             n_jobs=self.estimator.n_jobs,
+            keeps_networks=self.n_members > 1,
         )

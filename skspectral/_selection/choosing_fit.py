@@ -33,9 +33,15 @@ from skspectral._selection.fold_fits import split_rows
 from skspectral._selection.pruner_parameters import PRUNER_RULES
 from skspectral._selection.scoring import likelihood_scorer, named_scorer
 
-__all__ = ["ChoosesAlpha"]
+__all__ = ["N_JOBS", "RACE_ROWS", "ChoosesAlpha"]
 
-RACE_ROWS = 5_000  # from so many on, candidates compete on the first fold only
+RACE_ROWS = 5_000  # from so many on, candidates compete on few folds
+
+N_JOBS = Rule(
+    "None or an integer other than 0",
+    lambda v: v is None or (is_integer(v) and v != 0),
+    "It counts processes; -1 is all cores.",
+)
 
 RULES = {
     "alphas": Rule(
@@ -54,11 +60,7 @@ RULES = {
         "It says which alpha is chosen.",
     ),
     "scoring": PRUNER_RULES["scoring"]._replace(way_out="alpha is judged by a number."),
-    "n_jobs": Rule(
-        "None or an integer other than 0",
-        lambda v: v is None or (is_integer(v) and v != 0),
-        "It counts processes; -1 is all cores.",
-    ),
+    "n_jobs": N_JOBS,
 }
 
 
@@ -345,8 +347,9 @@ class ChoosesAlpha(BaseSpectralMLP):
         low, high = self.core_interval_
         folds = "held-out rows" if self.n_splits_ == 1 else f"{self.n_splits_} folds"
         spread = f"{low} to {high}" if high > low else f"{low}"
+        what = "node" if nodes == 1 else "nodes"
         return (
-            f"{nodes} nodes ({spread} over {folds}) of {width}, alpha "
+            f"{nodes} {what} ({spread} over {folds}) of {width}, alpha "
             f"{self.alpha_:.2g}, encoding {self.encoding_!r}"
         )
 

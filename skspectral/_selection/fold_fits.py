@@ -126,7 +126,9 @@ def lowest_allowed(scores: np.ndarray, *, max_loss: float = 0.0) -> float:
     return float(mean[best] - error - max_loss)
 
 
-def fit_and_score(networks, folds, X, y, scorer, routed, *, n_jobs) -> list:
+def fit_and_score(
+    networks, folds, X, y, scorer, routed, *, n_jobs, keeps_networks=False
+) -> list:
     """Train each network on the training rows of its fold, score it on the test rows.
 
     Parameters
@@ -137,10 +139,12 @@ def fit_and_score(networks, folds, X, y, scorer, routed, *, n_jobs) -> list:
     routed : Bunch
         Parameters for ``estimator.fit`` and ``scorer.score``.
     n_jobs : int or None
+    keeps_networks : bool, default=False
+        Whether the networks come back; else they are let go where they were trained.
 
     Returns
     -------
-    list of (score, core sizes, fitted network)
+    list of (score, core sizes, fitted network or None)
     """
     by_fold: dict[int, list[int]] = {}
     for i, fold in enumerate(folds):
@@ -162,6 +166,7 @@ def fit_and_score(networks, folds, X, y, scorer, routed, *, n_jobs) -> list:
                 [networks[i] for i in chunk],
                 [folds[i] for i in chunk],
                 (X, y, scorer, routed),
+                keeps_networks,
             )
         )
         for chunk in chunks
@@ -174,14 +179,14 @@ def fit_and_score(networks, folds, X, y, scorer, routed, *, n_jobs) -> list:
 
 
 def _fit_and_score(job) -> list:
-    networks, folds, (X, y, scorer, routed) = job
+    networks, folds, (X, y, scorer, routed), keeps_networks = job
     train_rows = [train for train, _ in folds]
     fit_on_rows(networks, train_rows, X, y, routed.estimator.fit, warn=False)
     return [
         (
             score_on_rows(network, scorer, X, y, routed.scorer.score, test),
             network.core_sizes_ if network.gate != "both" else (),
-            network,
+            network if keeps_networks else None,
         )
         for network, (_, test) in zip(networks, folds, strict=True)
     ]
