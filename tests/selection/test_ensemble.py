@@ -26,6 +26,7 @@ from skspectral import (
     SpectralMLPRegressor,
     SpectralMLPRegressorCV,
 )
+from skspectral._selection.alpha_choice import Tried
 from skspectral._selection.candidate_scores import CandidateScores
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -119,24 +120,40 @@ def test_one_choice_for_all_members():
     assert "3 members" in ensemble._repr_html_()
 
 
-def test_members_of_two_encodings_where_pairs_gain():
-    """A sum of a smooth function, which ramps miss, and of steps, which they find."""
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, size=(600, 3))
-    y = X[:, 0] * X[:, 1] + 0.3 * np.sign(np.sin(9 * X[:, 2]))
-    network = SpectralMLPRegressorCV(cv=0.3, max_iter=60)
+def test_every_second_member_has_the_encoding_of_the_partner(monkeypatch):
+    X, y = load_diabetes(return_X_y=True)
+    partner = ("piecewise", 3e-3)
+    monkeypatch.setattr(CandidateScores, "partner", lambda *_: partner)
+    network = SpectralMLPRegressorCV(
+        alphas=[1e-3, 1e-2], cv=0.3, hidden_layer_sizes=12, max_iter=5
+    )
     ensemble = SpectralEnsembleRegressor(network, 4, random_state=0).fit(X, y)
-    first, second, third, fourth = ensemble.members_
     chosen = (ensemble.choice_.encoding_, ensemble.choice_.alpha_)
-    assert (first.encoding, first.alpha) == (third.encoding, third.alpha) == chosen
-    assert (second.encoding, second.alpha) == (fourth.encoding, fourth.alpha)
-    partner = ensemble.choice_._partner
-    if partner is not None:
-        assert partner[0] != chosen[0]
-        assert (second.encoding, second.alpha) == partner
+    found = [(member.encoding, member.alpha) for member in ensemble.members_]
+    assert found == [chosen, partner, chosen, partner]
+    _, second, _, fourth = ensemble.members_
     assert second._x_columns is fourth._x_columns
     own = [member.predict(X) for member in ensemble.members_]
     np.testing.assert_allclose(ensemble.predict(X), np.mean(own, 0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("mixed", [0.5, 0.6])
+def test_a_partner_is_taken_where_a_mixed_pair_is_better(mixed, monkeypatch):
+    chosen, other = ("linear", 1e-3), ("piecewise", 1e-2)
+    tried = Tried(1)
+    tried.add(chosen, 0, 0.5, (3,))
+    tried.add(("piecewise", 1e-3), 0, 0.3, (3,))
+    tried.add(other, 0, 0.4, (3,))
+    scores = CandidateScores(
+        *(None, [], None, None, None, None), seed=0, n_members=8, mean_of=None
+    )
+    scores.networks = {(c, 0): (0.0, c) for c in tried.scores}
+    scores.of_pairs[chosen, 0] = 0.55
+    monkeypatch.setattr(
+        scores, "_score", lambda pair, fold: mixed if pair == [chosen, other] else 9.0
+    )
+    expected = other if mixed > 0.55 else None
+    assert scores.partner(chosen, tried, [0]) == expected
 
 
 def test_the_score_of_a_mean_is_worked_out_from_two(monkeypatch):

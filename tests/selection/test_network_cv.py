@@ -23,6 +23,7 @@ from skspectral import (
     regularization_path,
 )
 from skspectral._selection.alpha_choice import AlphaChoice
+from skspectral._selection.fold_fits import lowest_allowed
 from skspectral._selection.scoring import likelihood_scorer
 from skspectral.datasets import make_teacher_student
 
@@ -171,6 +172,13 @@ def test_one_standard_error_takes_the_smallest_core_within_it():
     assert alpha == pytest.approx(1e-3 * 10**0.5)  # .1 below, error .173
     assert 0.1 < error < 0.4
     assert np.isnan(list(choice.tried.scores.values())).sum() == 0
+
+
+def test_a_standard_error_is_that_of_the_mean():
+    scores = np.array([[0.0, 0.3, 0.6], [0.1, 0.1, 0.1], [np.nan] * 3])
+    expected = 0.3 - np.std(scores[0], ddof=1) / 3**0.5 - 0.01
+    assert lowest_allowed(scores, max_loss=0.01) == pytest.approx(expected)
+    assert expected == pytest.approx(0.29 - 0.3 / 3**0.5)
 
 
 def test_large_tables_race_on_the_first_fold():
