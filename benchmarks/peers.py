@@ -161,8 +161,11 @@ def measure(who, name, seed, changes):
         random_state=seed,
         stratify=None if regression else y,
     )
-    if who in ("hgb", "lightgbm", *SLOW):
+    if who in ("hgb", "lightgbm"):
         X = with_categories(X, X)
+    elif who in SLOW:  # pytabkit takes strings as objects for categories
+        strings = X.select_dtypes(exclude="number").columns
+        X = X.astype(dict.fromkeys(strings, object))
     X_a, X_b = (X.iloc[own] for own in rows)
     y_a, y_b = (y[own] for own in rows)
     model = make_model(who, name, seed, changes)
@@ -233,11 +236,13 @@ def main():
                 if not path.is_file()
             ]
             try:
-                found = Parallel(n_jobs=arguments.jobs)(job for _, job in jobs)
+                found = Parallel(n_jobs=arguments.jobs, return_as="generator")(
+                    job for _, job in jobs
+                )
+                for (path, _), result in zip(jobs, found, strict=True):
+                    path.write_text(json.dumps(result))
             except ImportError:
                 continue
-            for (path, _), result in zip(jobs, found, strict=True):
-                path.write_text(json.dumps(result))
             results[who] = [json.loads(path.read_text()) for path in paths]
         tables[name] = results
         print(f"{name}{'  held out' if name in HELD_OUT else ''}")
