@@ -56,7 +56,7 @@ def who_would_leave(met):
         y = standardized_tensor(data.table.y, data.y, plan.dtype, plan.device)
         everyone = torch.arange(len(X))
         sample = ProbeRows(
-            TrainingData(DenseRows(X), y, SquaredError),
+            TrainingData(DenseRows(X), y, SquaredError()),
             everyone,
             None,
             schedule.batch_size,
@@ -67,7 +67,7 @@ def who_would_leave(met):
             if epoch.number % every == every - 1:
                 network = epoch.state().to_network(batch=True)
                 step = ForwardBackward(
-                    FlatParameters(network, plan.rules), SquaredError
+                    FlatParameters(network, plan.rules), SquaredError()
                 )
                 (_, leave), *_ = removable_nodes(step, 0, sample)
                 met.update(leave.nonzero()[:, 0].tolist())

@@ -268,3 +268,25 @@ def test_a_network_that_chose_alpha_is_a_graph(regression):
     assert_predicts(SpectralMLPRegressorCV(**arguments).fit(X, y), X)
     classes = np.digitize(y, [-1, 1])
     assert_classifies(SpectralMLPClassifierCV(**arguments).fit(X, classes), X)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"loss": "poisson"},
+        {"loss": "tweedie"},
+        {"loss": "huber"},
+        {"loss": "quantile", "quantile": [0.1, 0.4, 0.9]},
+    ],
+)
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_predictions_under_every_loss(regression, parameters, dtype, n_targets):
+    X, y = regression
+    y = np.abs(y - y.mean())
+    y = y if n_targets == 1 else np.c_[y, y[::-1]]
+    reg = SpectralMLPRegressor(max_iter=20, random_state=0, **parameters).fit(X, y)
+    expected = reg.predict(X)
+    found = run(reg, X.astype(dtype))[0].reshape(expected.shape)
+    close = {"rtol": 1e-4} if dtype == "float32" else {"rtol": 1e-9}
+    np.testing.assert_allclose(found, expected, atol=close["rtol"] * 10, **close)

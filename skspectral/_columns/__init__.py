@@ -21,12 +21,12 @@ from skspectral._columns.readers import TableReader, table_reader
 from skspectral._columns.samples import Samples, select_rows, split_validation_rows
 from skspectral._columns.statistics import (
     ColumnStatistics,
-    as_target,
     column_statistics,
     identity_statistics,
     non_finite_message,
     row_blocks,
     standardized_tensor,
+    weighted_quantiles,
 )
 from skspectral._columns.validate_table import refuse_ragged, validate_table
 from skspectral._columns.validation import (
@@ -53,7 +53,6 @@ __all__ = [
     "TableReader",
     "as_dense_or_csr",
     "as_numbers",
-    "as_target",
     "check_rules",
     "check_weight",
     "check_weight_values",
@@ -80,4 +79,5 @@ __all__ = [
     "strength_of",
     "table_reader",
     "validate_table",
+    "weighted_quantiles",
 ]

@@ -13,13 +13,13 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 __all__ = [
     "BLOCK_NUMBERS",
     "ColumnStatistics",
-    "as_target",
     "column_means",
     "column_statistics",
     "identity_statistics",
     "non_finite_message",
     "row_blocks",
     "standardized_tensor",
+    "weighted_quantiles",
 ]
 
 BLOCK_NUMBERS = 2**18  # that are float64 at a time: 2 MB, which stay in a cache
@@ -257,10 +257,25 @@ def standardized_tensor(
     return out
 
 
-def as_target(
-    y: np.ndarray, columns: ColumnStatistics, dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
-    """Targets the engine learns: standardised numbers, or class indices."""
-    if y.dtype.kind == "i":
-        return torch.from_numpy(y).to(device)
-    return standardized_tensor(y, columns, dtype, device)
+def weighted_quantiles(
+    values: np.ndarray, weight: np.ndarray | None, levels: Sequence[float]
+) -> np.ndarray:
+    """Quantiles (n_levels, d) of the columns of an array (n, d), without gaps.
+
+    The average of the inverse of the distribution function and of its limit from the
+    right (type 2 of R. Hyndman, Y. Fan, "Sample quantiles in statistical packages", Am.
+    Stat. 50, 1996), so that a weight of 2 is a row that is there twice.
+    """
+    weight = np.ones(len(values)) if weight is None else weight
+    order = np.argsort(values, axis=0, kind="stable")
+    mass = np.cumsum(weight[order], axis=0)
+    out = np.empty((len(levels), values.shape[1]))
+    for c in range(values.shape[1]):
+        own, total = values[order[:, c], c], mass[-1, c]
+        wanted = np.asarray(levels) * total
+        slack = 1e-12 * total
+        low = np.searchsorted(mass[:, c], wanted - slack)
+        high = np.searchsorted(mass[:, c], wanted + slack, side="right")
+        ends = own[np.minimum(low, len(own) - 1)], own[np.minimum(high, len(own) - 1)]
+        out[:, c] = ends[0] / 2 + ends[1] / 2
+    return out

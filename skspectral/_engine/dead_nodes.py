@@ -48,7 +48,7 @@ class ProbeRows:
     at_once: int
 
     def chunks(self, step: ForwardBackward) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield pieces (x, y, factor); the factors sum to that of the loss."""
+        """Yield pieces (x, parts of y, factor); the factors sum to that of the loss."""
         like = step.gradient
         stride = math.ceil(len(self.index) / PROBE_ROWS)
         sampled = self.index[::stride]
@@ -64,7 +64,8 @@ class ProbeRows:
             index = index.to(like.device)
             x = like.new_empty(len(index), self.data.rows.n_columns)
             self.data.rows.take(index, x)
-            yield x, self.data.target[index], factor.to(like)[:, None]
+            parts = self.data.loss.parts(self.data.target[index])
+            yield x, parts, factor.to(like)[:, None]
 
 
 @torch.no_grad()
@@ -180,7 +181,7 @@ def _probe(
     square = [0.0] * n_hidden
     pulls: list[Tensor | float] = [0.0] * n_hidden
     n_rows = 0
-    for x, y, factor in rows.chunks(step):
+    for x, parts, factor in rows.chunks(step):
         inputs, received = [x], []
         for index, (weight, bias) in enumerate(layers):
             z = inputs[-1] @ weight
@@ -198,7 +199,7 @@ def _probe(
             torch.maximum(peak[index], change, out=peak[index])
         n_rows += len(x)
         d = torch.empty_like(received[-1])
-        rows.data.loss.gradient(received[-1], y, factor, d)
+        rows.data.loss.gradient(received[-1], parts, factor, d)
         for index in range(n_hidden, 0, -1):
             if rules[index].gate == "in":
                 pulls[index - 1] += d.mT @ inputs[index]  # (out, nodes)

@@ -30,7 +30,7 @@ class Minibatch(NamedTuple):
     """Views of one minibatch: its rows, and the buffers of a pass."""
 
     x: Tensor  # (*K, b, in)
-    y: Tensor  # (*K, b, o)
+    parts: Any  # of the targets, see Loss.parts
     row_factor: Tensor  # (*K, b, 1), weight / (b mean weight), times Loss.factor
     ones: Tensor  # (*K, 1, b): sums over rows are products with it, which is faster
     output: Tensor  # (*K, b, o): outputs, then the residue of the loss
@@ -162,7 +162,7 @@ class ForwardBackward:
     loss : Loss
     """
 
-    def __init__(self, parameters: FlatParameters, loss: type[Loss]) -> None:
+    def __init__(self, parameters: FlatParameters, loss: Loss) -> None:
         self.parameters = parameters
         self.loss = loss
         self.gradient = torch.zeros_like(parameters.trained)
@@ -232,7 +232,7 @@ class ForwardBackward:
             inputs.append(a)
             x = a
         self._affine(layers[-1], x, batch.output, batch.members[-1])
-        self.loss.gradient(batch.output, batch.y, batch.row_factor, batch.d[-1])
+        self.loss.gradient(batch.output, batch.parts, batch.row_factor, batch.d[-1])
         for index in range(len(layers) - 1, 0, -1):
             layer, d, below = layers[index], batch.d[index], batch.d[index - 1]
             layer.spread(d, layer.weight.mT, out=below)

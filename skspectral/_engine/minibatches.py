@@ -70,6 +70,7 @@ class Minibatches:
         rows, target = data.rows, data.target
         n_outputs = step.parameters.sizes[-1]
         self.step, self.rows, self.target, self.index = step, rows, target, index
+        self.loss = data.loss
         self.shuffle = schedule.shuffle
         self.weight, self.factor = weight, data.loss.factor(n_outputs)
         cut = epoch_shape(len(index[0]), schedule.batch_size)
@@ -214,6 +215,7 @@ class Minibatches:
             x, y, w, output = tensors
             z, a, d = map(tuple, self.work)
             members = self.step.members(x, a, [*z, output])
-            batch = Minibatch(x, y, w, self.ones, output, z, a, d, members)
+            parts = self.loss.parts(y)
+            batch = Minibatch(x, parts, w, self.ones, output, z, a, d, members)
             self._views[places.start] = batch
         return batch

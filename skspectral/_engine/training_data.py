@@ -21,8 +21,9 @@ class TrainingData:
     Attributes
     ----------
     rows : Rows
-    target : Tensor of shape (n_samples, n_outputs)
-        Of the dtype of the network; class indices (n_samples, 1) for cross-entropy.
+    target : Tensor of shape (n_samples, n_numbers)
+        What the loss knows of each row, of the dtype of the network; class indices
+        (n_samples, 1) for cross-entropy.
     loss : Loss
     weight : Tensor of shape (K, n_samples) or None
         Only for validation, where it says on which rows a run is validated, and how
@@ -33,7 +34,7 @@ class TrainingData:
 
     rows: Rows
     target: Tensor
-    loss: type[Loss]
+    loss: Loss
     weight: Tensor | None = None
     index: list[Tensor] | None = None
 

@@ -32,6 +32,8 @@ from skspectral._estimators.parameters import (
 )
 from skspectral._estimators.pruning import MERGE
 from skspectral._estimators.regressor import SpectralMLPRegressor
+from skspectral._estimators.target_scores import mean_d2
+from skspectral._estimators.targets import link_of
 from skspectral._estimators.warn import warn_user
 
 __all__ = [
@@ -57,6 +59,8 @@ __all__ = [
     "is_finite_number",
     "is_flag",
     "is_integer",
+    "link_of",
+    "mean_d2",
     "networks_at_once",
     "train_together",
     "trains_in_batches",

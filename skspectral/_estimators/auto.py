@@ -14,18 +14,16 @@ __all__ = [
 ]
 
 
-def auto_alpha(n_rows: float, *, bends: bool = False, n_classes: int = 2) -> float:
+def auto_alpha(n_rows: float, *, bends: bool = False, factor: float = 1.0) -> float:
     """Return the strength of ``alpha="auto"``: 2 / n, from 1e-4 to 1e-2.
 
-    Where columns bend it is 1.8e-4 at least, as there is more to overfit with. With
-    more than two classes it is divided by the root of half their number: the penalty is
-    a sum over the outputs, the loss is not. Chosen on tables: weaker ones overfit
-    tables with noise, and below 1e-4 large tables as well; above 1e-2 no node is worth
-    its price. `n_rows` is the effective number of rows, see
-    :func:`skspectral._columns.effective_size`.
+    Where columns bend it is 1.8e-4 at least, as there is more to overfit with. Chosen
+    on tables: weaker ones overfit tables with noise, and below 1e-4 large tables as
+    well; above 1e-2 no node is worth its price. `n_rows` is the effective number of
+    rows, see :func:`skspectral._columns.effective_size`. The `factor` is that of an
+    estimator, see ``_alpha_factor``.
     """
-    strength = max(2.0 / n_rows, 1.8e-4 if bends else 1e-4)
-    return min(strength / math.sqrt(n_classes / 2), 1e-2)
+    return min(factor * max(2.0 / n_rows, 1.8e-4 if bends else 1e-4), 1e-2)
 
 
 def auto_batch_size(n_rows: int) -> int:

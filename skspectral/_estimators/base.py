@@ -12,7 +12,6 @@ import torch
 from sklearn.utils import check_random_state
 
 from skspectral._columns import (
-    ColumnStatistics,
     Inputs,
     effective_size,
     split_validation_rows,
@@ -37,13 +36,17 @@ from skspectral._estimators.fit_plan import (
     FitData,
     FitPlan,
     fitted_inputs,
-    target_statistics,
 )
 from skspectral._estimators.fit_warnings import warn_of_fit
 from skspectral._estimators.fitted import FittedSpectralMLP
 from skspectral._estimators.network_start import start_network
 from skspectral._estimators.network_state import DTYPES, NetworkState, restandardize
 from skspectral._estimators.parameters import check_parameters, hidden_sizes
+from skspectral._estimators.targets import (
+    TargetStatistics,
+    carried,
+    target_statistics,
+)
 from skspectral._estimators.validation import (
     check_finite,
     validate_training_rows,
@@ -60,7 +63,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     """What both estimators share; see the two public classes for the parameters.
 
     A subclass says how its targets are encoded (``_encode_targets``), which loss it
-    trains with (``_loss_name``), and whether targets are scaled (``_regression``).
+    trains with (``_loss``), what it multiplies ``alpha="auto"`` by (``_alpha_factor``),
+    and whether its targets are numbers (``_regression``).
     A fit takes three steps, which a search takes for many fits at once: ``_read``
     checks the rows, ``_plan`` decides the training, ``_finish`` sets the attributes.
     """
@@ -161,7 +165,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         seed, split_seed = self._draw_seeds()
         splits = self.early_stopping and watched is None
         key = (
-            *(self.standardize, self.encoding, self.n_knots),
+            *(self.standardize, self.encoding, self.n_knots, self._loss()),
             splits and (self.validation_fraction, split_seed),
         )
         data = None if known is None else known.get(key)
@@ -173,8 +177,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
                     classes=self._strata(table.y),
                     seed=split_seed,
                 )
-            columns = fitted_inputs(self, table), target_statistics(self, table)
-            data = FitData(table, watched, *columns)
+            y = target_statistics(self, table)
+            data = FitData(table, watched, fitted_inputs(self, table, y), y)
             if known is not None:
                 known[key] = data
         n_rows = len(data.table.y)
@@ -261,7 +265,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             start=state,
             rules=rules,
             schedule=schedule,
-            loss=self._loss_name(),
+            loss=self._loss(),
             learning_rate=float(self.learning_rate_init),
             seed=seed,
             generator=generator,
@@ -341,13 +345,9 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
     def _resolve_alpha(self, n_rows: int, effective: float, x: Inputs) -> None:
         if not isinstance(self.alpha, str):
             self.alpha_ = float(self.alpha)
-        elif self.encoding == "linear":  # the rule of networks without an encoder
-            self.alpha_ = auto_alpha(effective)
         else:
-            many = self._loss_name() == "cross_entropy"
-            n_classes = len(self.classes_) if many else 2
             self.alpha_ = auto_alpha(
-                effective, bends=bool(x.knots), n_classes=n_classes
+                effective, bends=bool(x.knots), factor=self._alpha_factor()
             )
         self._n_rows, self._n_effective = n_rows, effective
 
@@ -356,7 +356,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             return auto_batch_size(n_rows)
         return min(int(self.batch_size), n_rows)
 
-    def _carry_over(self, x: Inputs, y: ColumnStatistics):
+    def _carry_over(self, x: Inputs, y: TargetStatistics):
         """Return the fitted network, expressed in the statistics of new rows."""
         x_old, y_old = self._x_columns, self._y_columns
         state = self._state()
@@ -364,6 +364,8 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             x = x_old
         if state.bias[-1] is None:
             y = y_old
+        else:
+            y = carried(y_old, y)
         scales = (x_old.statistics, x.statistics), (y_old, y)
         return restandardize(state, *scales), x, y
 

@@ -11,14 +11,11 @@ from scipy import sparse
 from torch import Tensor
 
 from skspectral._columns import (
-    ColumnStatistics,
     Inputs,
     Samples,
-    as_target,
     row_blocks,
 )
 from skspectral._engine import (
-    LOSSES,
     DenseRows,
     EncodedRows,
     Epoch,
@@ -34,6 +31,7 @@ from skspectral._engine import (
 )
 from skspectral._estimators.fit_plan import FitEpoch, FitPlan
 from skspectral._estimators.network_state import NetworkState
+from skspectral._estimators.targets import TargetStatistics, as_target
 from skspectral.nn import ACTIVATIONS, SpectralMLP
 
 __all__ = ["train_together"]
@@ -91,7 +89,7 @@ class _SharedData:
         self.place = {key: number for number, key in enumerate(distinct)}
         data = list(distinct.values())
         plan = plans[0]
-        self.loss = LOSSES[plan.loss]
+        self.loss = plan.loss
         self.training = _stack([(d.table, d.x, d.y) for d in data], plan)
         self.validation = None
         if plan.data.watched is not None:
@@ -135,7 +133,7 @@ class _StackedTables:
 
 
 def _stack(
-    tables: list[tuple[Samples, Inputs, ColumnStatistics]], plan: FitPlan
+    tables: list[tuple[Samples, Inputs, TargetStatistics]], plan: FitPlan
 ) -> _StackedTables:
     dtype, device = plan.dtype, plan.device
     lengths = [len(table.y) for table, _, _ in tables]

@@ -1,5 +1,6 @@
 """The classifier: a network for tables, as a scikit-learn estimator."""
 
+import math
 from reprlib import repr as shorten
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skspectral._columns import check_weight_values, is_missing
+from skspectral._engine import CrossEntropy, Sigmoid
 from skspectral._estimators.export import as_sklearn_mlp
 from skspectral._estimators.pruning import PrunableSpectralMLP
 
@@ -421,10 +423,18 @@ class SpectralMLPClassifier(ClassifierMixin, PrunableSpectralMLP):
             return table.y.shape[1]
         return len(self.classes_)
 
-    def _loss_name(self):
+    def _loss(self):
         if self._multilabel or len(self.classes_) == 2:
-            return "sigmoid"
-        return "cross_entropy"
+            return Sigmoid()
+        return CrossEntropy()
+
+    def _alpha_factor(self):
+        """With many classes less: the penalty is a sum over the outputs, the loss not.
+
+        Networks without an encoder keep the rule they always had.
+        """
+        many = isinstance(self._loss(), CrossEntropy) and self.encoding != "linear"
+        return math.sqrt(2 / len(self.classes_)) if many else 1.0
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Update the network with one pass over a chunk of rows.

@@ -8,19 +8,21 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelBinarizer
 
-from skspectral.nn import ACTIVATIONS, Standardized
+from skspectral._estimators.targets import link_of
+from skspectral.nn import ACTIVATIONS, Exponential, QuantileSteps, Standardized
 
 __all__ = ["as_sklearn_mlp", "as_torch_module"]
 
 
 def as_torch_module(network, x, y) -> Standardized:
-    """Network between its inputs (Inputs x) and its outputs (ColumnStatistics y)."""
+    """Network between its inputs (Inputs x) and its predictions (TargetStatistics y)."""
     arrays = (x.statistics.mean, x.statistics.divisor, y.mean, y.multiplier)
     x_mean, x_scale, y_mean, y_scale = (
         torch.tensor(array, device="cpu") for array in arrays
     )
     columns = None if x.is_plain else copy.deepcopy(x.module)
-    return Standardized(network, x_mean, x_scale, y_mean, y_scale, columns)
+    link = link_of(y)
+    return Standardized(network, x_mean, x_scale, y_mean, y_scale, columns, link)
 
 
 def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
@@ -42,14 +44,27 @@ def as_sklearn_mlp(estimator, *, classes=None, multilabel: bool = False):
             f"got activation={state.activation!r}. Export with to_torch() instead."
         )
     kind = MLPRegressor if classes is None else MLPClassifier
+    link = link_of(estimator._y_columns)
+    parameters = {"loss": "poisson"} if isinstance(link, Exponential) else {}
+    if not set(parameters) <= set(kind().get_params()):
+        raise ValueError(
+            "the MLP of scikit-learn 1.6 has no log link; got "
+            f"loss={estimator.loss!r}. Update it, or export with to_torch()."
+        )
+    if isinstance(link, QuantileSteps):
+        raise ValueError(
+            "scikit-learn's MLP has no curves that do not cross; got quantile="
+            f"{estimator.quantile!r}. Export with to_torch(), or fit one level."
+        )
     mlp = kind(
         hidden_layer_sizes=state.sizes[1:-1],
         activation=state.activation,
+        **parameters,
     )
     mlp.coefs_, mlp.intercepts_ = estimator.coefs_, estimator.intercepts_
     mlp.n_layers_ = len(mlp.coefs_) + 1
     mlp.n_outputs_ = mlp.coefs_[-1].shape[1]
-    mlp.out_activation_ = "identity"
+    mlp.out_activation_ = "exp" if parameters else "identity"
     mlp.n_iter_, mlp.loss_ = estimator.n_iter_, estimator.loss_
     mlp.loss_curve_ = list(estimator.loss_curve_)
     mlp.best_loss_ = estimator.best_loss_

@@ -14,17 +14,15 @@ import torch
 from scipy import sparse
 
 from skspectral._columns import (
-    ColumnStatistics,
     Encoding,
     Inputs,
     Samples,
     as_numbers,
-    column_statistics,
     fit_inputs,
-    identity_statistics,
 )
-from skspectral._engine import AfterStep, History, LayerRule, Schedule
+from skspectral._engine import AfterStep, History, LayerRule, Loss, Schedule
 from skspectral._estimators.network_state import NetworkState
+from skspectral._estimators.targets import TargetStatistics, working_targets
 
 __all__ = [
     "FitData",
@@ -32,7 +30,6 @@ __all__ = [
     "FitPlan",
     "fitted_inputs",
     "runs_at_once",
-    "target_statistics",
 ]
 
 
@@ -49,17 +46,17 @@ class FitData:
     watched : Samples or None
         Validation rows.
     x : Inputs
-    y : ColumnStatistics
+    y : ColumnStatistics or TargetScale
         Statistics of the targets.
     """
 
     table: Samples
     watched: Samples | None
     x: Inputs
-    y: ColumnStatistics
+    y: TargetStatistics
 
 
-def fitted_inputs(estimator: Any, table: Samples) -> Inputs:
+def fitted_inputs(estimator: Any, table: Samples, y: TargetStatistics) -> Inputs:
     """Return inputs fitted on checked rows; a fit that goes on keeps those it has."""
     standardize = estimator.standardize in (True, "X")
     if estimator._continues():
@@ -71,15 +68,8 @@ def fitted_inputs(estimator: Any, table: Samples) -> Inputs:
         standardize=standardize,
         n_codes={c: len(values) for c, values in reader.categories.items()},
         names=reader.names,
-        targets=lambda rows: as_numbers(table.y[rows]),
+        targets=lambda rows: as_numbers(working_targets(table.y[rows], y)),
     )
-
-
-def target_statistics(estimator: Any, table: Samples) -> ColumnStatistics:
-    """Return the statistics that targets are scaled by."""
-    if estimator._regression and estimator.standardize in (True, "y"):
-        return column_statistics(table.y, table.weight, "y")
-    return identity_statistics(table.y.shape[1])
 
 
 @dataclass(frozen=True)
@@ -111,8 +101,7 @@ class FitPlan:
     start : NetworkState
     rules : tuple of LayerRule
     schedule : Schedule
-    loss : str
-        Key of LOSSES.
+    loss : Loss
     learning_rate : float
     seed : int
     generator : torch.Generator
@@ -131,7 +120,7 @@ class FitPlan:
     start: NetworkState
     rules: tuple[LayerRule, ...]
     schedule: Schedule
-    loss: str
+    loss: Loss
     learning_rate: float
     seed: int
     generator: torch.Generator

@@ -20,6 +20,7 @@ from skspectral._engine import layer_rules
 from skspectral._estimators.export import as_torch_module
 from skspectral._estimators.html import HTMLBelowMixin
 from skspectral._estimators.network_state import NetworkState
+from skspectral._estimators.targets import predictions_of
 
 __all__ = ["FittedSpectralMLP"]
 
@@ -218,7 +219,7 @@ class FittedSpectralMLP(HTMLBelowMixin, BaseEstimator):
         """
 
         def scaled_back(outputs):
-            return finish(self._y_columns.unstandardized(outputs))
+            return finish(predictions_of(outputs, self._y_columns))
 
         return self._propagate(X, scaled_back)
 

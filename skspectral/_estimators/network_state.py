@@ -10,6 +10,7 @@ import torch
 
 from skspectral._columns import ColumnStatistics, Inputs
 from skspectral._estimators.node_tables import NodeTables
+from skspectral._estimators.targets import TargetStatistics
 from skspectral.nn import ACTIVATIONS, SpectralLinear, SpectralMLP, in_memory
 
 __all__ = ["DTYPES", "NetworkState", "restandardize", "set_gate"]
@@ -220,7 +221,7 @@ def set_gate(layer: SpectralLinear, gate: str | None) -> None:
 def restandardize(
     state: NetworkState,
     x: tuple[ColumnStatistics, ColumnStatistics],
-    y: tuple[ColumnStatistics, ColumnStatistics],
+    y: tuple[TargetStatistics, TargetStatistics],
 ) -> NetworkState:
     """Return the same function of raw inputs and outputs, under new statistics.
 
@@ -253,7 +254,7 @@ def restandardize(
     )
 
 
-def _ratio(old: ColumnStatistics, new: ColumnStatistics) -> np.ndarray:
+def _ratio(old: TargetStatistics, new: TargetStatistics) -> np.ndarray:
     """Return new scales over old ones; 1 where either is of a constant column.
 
     A column that did not vary has no scale. Its weights stay of the size that suits a

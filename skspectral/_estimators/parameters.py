@@ -1,5 +1,6 @@
 """Checks of constructor parameters: rule, value, way out."""
 
+import itertools
 import math
 import sys
 from numbers import Integral, Real
@@ -23,6 +24,7 @@ from skspectral._columns import (
 )
 from skspectral._columns import RULES as RULES_OF_COLUMNS
 from skspectral._core import check_cut
+from skspectral._estimators.targets import LOSS_NAMES
 from skspectral.nn import ACTIVATIONS
 
 __all__ = [
@@ -54,7 +56,37 @@ def _widths(value: Any) -> bool:
     )
 
 
+def _level(value: Any) -> bool:
+    return is_finite_number(value) and 0 < value < 1
+
+
+def _levels(value: Any) -> bool:
+    if is_finite_number(value):
+        return _level(value)
+    if not (isinstance(value, (tuple, list)) or np.ndim(value) == 1):
+        return False
+    return len(value) > 0 and all(map(_level, value)) and all(
+        a < b for a, b in itertools.pairwise(value)
+    )
+
+
 RULES: dict[str, Rule] = {
+    "loss": one_of(*LOSS_NAMES),
+    "quantile": Rule(
+        "a number in (0, 1), or several in ascending order",
+        _levels,
+        "0.5 is the median.",
+    ),
+    "power": Rule(
+        "a number from 1 to 3",
+        lambda v: is_finite_number(v) and 1 <= v <= 3,
+        "Between 1 and 2 is for sums of few amounts, zeros among them.",
+    ),
+    "delta": Rule(
+        "a finite number > 0",
+        lambda v: is_finite_number(v) and v > 0,
+        "It counts robust spreads of the target; 0.5 is usual.",
+    ),
     "hidden_layer_sizes": Rule(
         "an integer >= 1, of 64 bits, or a tuple of them",
         _widths,

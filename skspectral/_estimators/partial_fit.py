@@ -15,9 +15,9 @@ from skspectral._estimators.batch_training import train_together
 from skspectral._estimators.fit_plan import (
     FitData,
     fitted_inputs,
-    target_statistics,
 )
 from skspectral._estimators.parameters import check_parameters
+from skspectral._estimators.targets import target_statistics
 from skspectral._estimators.validation import validate_training_rows
 
 __all__ = ["IncrementalSpectralMLP"]
@@ -130,7 +130,7 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
         # merged by these, and gradients divided by the mean weight of their chunk.
         state, losses, y = None, [], target_statistics(self, table)
         if first:
-            data = FitData(table, None, fitted_inputs(self, table), y)
+            data = FitData(table, None, fitted_inputs(self, table, y), y)
         else:
             x, y = self._x_columns.updated(table), self._y_columns.merge(y)
             data = FitData(table, None, x, y)

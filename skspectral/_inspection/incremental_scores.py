@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skspectral._columns import weighted_quantiles
 from skspectral.nn import ACTIVATIONS, Standardized, output_when_shut
 
-__all__ = ["AccuracySums", "R2Sums", "scores_at_numbers"]
+__all__ = ["AccuracySums", "PinballSums", "R2Sums", "scores_at_numbers"]
 
 BLOCK = 2**21  # activations held at a time: 16 MB in float64
 
@@ -39,6 +40,36 @@ class R2Sums:
         share = totals / np.where(constant, 1.0, self.spread)
         share = np.where(constant, totals > 0, share)  # 1 if met exactly, else 0
         return (1 - share).mean(-1)
+
+
+class PinballSums:
+    """D2 of several quantiles, averaged over levels and targets.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n, n_targets), float64
+    weight : ndarray of shape (n,)
+    levels : tuple of float
+    """
+
+    def __init__(self, y: np.ndarray, weight: np.ndarray, levels) -> None:
+        self.y, self.weight, self.levels = y, weight, np.array(levels)
+        self.n_sums = y.shape[1] * len(levels)
+        constants = weighted_quantiles(y, weight, levels).T.reshape(1, -1)
+        self.null = self.sums(constants.repeat(len(y), 0), slice(None))
+
+    def sums(self, outputs: np.ndarray, rows: slice) -> np.ndarray:
+        """Weighted pinball losses by target and level, (n_sums,)."""
+        y = self.y[rows]
+        above = y[..., None] - outputs.reshape(*y.shape, -1)
+        losses = above * (self.levels - (above < 0))
+        return self.weight[rows] @ losses.reshape(len(y), -1)
+
+    def score(self, totals: np.ndarray) -> np.ndarray:
+        """D2 of (..., n_sums) sums, as in scikit-learn's `d2_pinball_score`."""
+        constant = self.null == 0
+        share = totals / np.where(constant, 1.0, self.null)
+        return (1 - np.where(constant, totals > 0, share)).mean(-1)
 
 
 class AccuracySums:
@@ -74,7 +105,7 @@ class AccuracySums:
 def scores_at_numbers(
     module: Standardized,
     X,
-    tally: R2Sums | AccuracySums,
+    tally: R2Sums | PinballSums | AccuracySums,
     layer: int,
     orders: np.ndarray,
     numbers: np.ndarray,
@@ -86,7 +117,7 @@ def scores_at_numbers(
     module : Standardized
         It is not changed.
     X : ndarray or CSR matrix of shape (n, n_features)
-    tally : R2Sums or AccuracySums
+    tally : R2Sums, PinballSums or AccuracySums
         Targets and weights of the n rows.
     layer : int
         The hidden layer that is cut, from 0; the others stay whole.
@@ -143,4 +174,4 @@ def _outputs(
             h = z
             for after in layers[layer + 2 :]:
                 h = after(act(h))
-            yield k, i, (h * module.y_scale + module.y_mean).numpy()
+            yield k, i, module.finish(h).numpy()

@@ -13,6 +13,7 @@ from skspectral._core import RELEVANCES, find_core
 from skspectral._estimators import NetworkState, is_integer
 from skspectral._inspection.incremental_scores import (
     AccuracySums,
+    PinballSums,
     R2Sums,
     scores_at_numbers,
 )
@@ -288,11 +289,14 @@ def _own_scores(estimator, module, X, y, weight, layer, orders, numbers) -> np.n
     )
     if weight is None:
         weight = np.ones(X.shape[0])
-    tally = (
-        R2Sums(y.reshape(len(y), -1).astype(np.float64), weight)
-        if regression
-        else AccuracySums(_as_codes(y, estimator), weight)
-    )
+    tally: R2Sums | PinballSums | AccuracySums
+    if not regression:
+        tally = AccuracySums(_as_codes(y, estimator), weight)
+    else:
+        y = y.reshape(len(y), -1).astype(np.float64)
+        tally = R2Sums(y, weight)
+        if estimator._has_curves():
+            tally = PinballSums(y, weight, estimator.quantile)
     X = X.tocsr() if hasattr(X, "tocsr") else X
     return scores_at_numbers(module, X, tally, layer, orders, numbers)
 

@@ -31,7 +31,7 @@ from skspectral._selection.alpha_choice import AlphaChoice
 from skspectral._selection.candidate_scores import CandidateScores
 from skspectral._selection.fold_fits import split_rows
 from skspectral._selection.pruner_parameters import PRUNER_RULES
-from skspectral._selection.scoring import likelihood_scorer, named_scorer
+from skspectral._selection.scoring import d2_scorer, likelihood_scorer, named_scorer
 
 __all__ = ["N_JOBS", "RACE_ROWS", "ChoosesAlpha"]
 
@@ -208,6 +208,8 @@ class ChoosesAlpha(BaseSpectralMLP):
     def _scorer(self):
         if self.scoring is None and is_classifier(self):
             return likelihood_scorer()
+        if self.scoring is None and self.loss != "squared_error":
+            return d2_scorer(self)
         return named_scorer(self, self.scoring)
 
     def _route(self, scorer, own, params) -> Bunch:

@@ -2,7 +2,9 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
+from skspectral._estimators import mean_d2
 from skspectral._selection.base_ensemble import BaseEnsemble
 from skspectral._selection.network_cv import (
     SpectralMLPClassifierCV,
@@ -73,6 +75,27 @@ class SpectralEnsembleRegressor(RegressorMixin, BaseEnsemble):
     """
 
     _default_kind = SpectralMLPRegressorCV
+
+    def score(self, X, y, sample_weight=None):
+        """R2 of the predictions; of several quantiles their mean D2.
+
+        See :meth:`SpectralMLPRegressor.score`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        first = self.members_[0]
+        if first._has_curves():
+            return mean_d2(first._loss(), y, self.predict(X), sample_weight)
+        return super().score(X, y, sample_weight)
 
     def predict(self, X, return_std=False):
         """Predict the mean of the members.

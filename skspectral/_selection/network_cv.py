@@ -27,10 +27,13 @@ class SpectralMLPRegressorCV(ChoosesAlpha, SpectralMLPRegressor):
         takes the smallest core among the stronger alphas whose mean is within one
         standard error of it [1]_.
     scoring : str or callable, default=None
-        The score, larger is better. None is R2.
+        The score, larger is better. None is R2, and for other losses than squared
+        error their own D2, as scikit-learn's ``d2_tweedie_score`` has it.
     n_jobs : int, default=None
         Processes for the fits on folds, through joblib; None is one.
-    hidden_layer_sizes, activation, fit_intercept, parametrization, gate, trainable
+    loss, quantile, power, delta, hidden_layer_sizes, activation
+        As of :class:`SpectralMLPRegressor`.
+    fit_intercept, parametrization, gate, trainable
         As of :class:`SpectralMLPRegressor`.
     alpha_readout, standardize, n_knots, categorical_features, batch_size
         As of :class:`SpectralMLPRegressor`.
@@ -115,6 +118,10 @@ class SpectralMLPRegressorCV(ChoosesAlpha, SpectralMLPRegressor):
         rule="best",
         scoring=None,
         n_jobs=None,
+        loss="squared_error",
+        quantile=0.5,
+        power=1.5,
+        delta=0.5,
         hidden_layer_sizes=256,
         activation="relu",
         fit_intercept=True,
@@ -146,6 +153,10 @@ class SpectralMLPRegressorCV(ChoosesAlpha, SpectralMLPRegressor):
         self.rule = rule
         self.scoring = scoring
         self.n_jobs = n_jobs
+        self.loss = loss
+        self.quantile = quantile
+        self.power = power
+        self.delta = delta
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.fit_intercept = fit_intercept

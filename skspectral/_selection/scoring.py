@@ -1,6 +1,7 @@
 """Scorers, with their names and whether they take sample weights."""
 
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -9,7 +10,9 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils import column_or_1d
 
-__all__ = ["NamedScorer", "likelihood_scorer", "named_scorer"]
+from skspectral._estimators import mean_d2
+
+__all__ = ["NamedScorer", "d2_scorer", "likelihood_scorer", "named_scorer"]
 
 LEAST = -36.0  # logarithm of a probability: that of the rounding of 1
 
@@ -66,6 +69,15 @@ def _takes_weight(scorer: Any) -> bool:
         return "sample_weight" in signature(metric).parameters
     except ValueError:  # a builtin has no signature
         return False
+
+
+def d2_scorer(estimator: Any) -> NamedScorer:
+    """Return the scorer of regressors by their own loss: the share it explains."""
+    return NamedScorer(partial(_d2, estimator._loss()), "D²", True)
+
+
+def _d2(loss, regressor, X, y, sample_weight=None) -> float:
+    return mean_d2(loss, y, regressor.predict(X), sample_weight)
 
 
 def likelihood_scorer() -> NamedScorer:

@@ -6,6 +6,8 @@ from skspectral.nn._fold_nodes import fold_nodes
 from skspectral.nn._linear import START as START
 from skspectral.nn._linear import SpectralLinear
 from skspectral.nn._linear import in_memory as in_memory
+from skspectral.nn._links import Exponential as Exponential
+from skspectral.nn._links import QuantileSteps as QuantileSteps
 from skspectral.nn._merge_nodes import merge_parallel_nodes
 from skspectral.nn._mlp import SpectralMLP
 from skspectral.nn._remove_nodes import output_when_shut as output_when_shut

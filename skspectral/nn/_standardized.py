@@ -22,6 +22,8 @@ class Standardized(nn.Module):
         Zeros and ones where nothing is scaled. Kept as float64 buffers.
     columns : TableInputs, optional
         From the columns of a table to the inputs, where these are not the columns.
+    link : Module, optional
+        From scaled outputs to predictions, where these are not the predictions.
     """
 
     x_mean: Tensor
@@ -37,10 +39,12 @@ class Standardized(nn.Module):
         y_mean: Tensor,
         y_scale: Tensor,
         columns: TableInputs | None = None,
+        link: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.columns = columns
+        self.link = link
         self.register_buffer("x_mean", x_mean.double())
         self.register_buffer("x_scale", x_scale.double())
         self.register_buffer("y_mean", y_mean.double())
@@ -55,5 +59,9 @@ class Standardized(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (n, columns) -> (n, out), float64
         x = self.inputs(x)
-        y = self.network(x.to(self.network.layers[0].phi.dtype))
-        return y.double() * self.y_scale + self.y_mean
+        return self.finish(self.network(x.to(self.network.layers[0].phi.dtype)))
+
+    def finish(self, outputs: Tensor) -> Tensor:  # (n, out), float64
+        """Predictions from outputs of the network."""
+        y = outputs.double() * self.y_scale + self.y_mean
+        return y if self.link is None else self.link(y)

@@ -8,6 +8,7 @@ from onnx import TensorProto
 from skl2onnx.algebra import onnx_ops
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 
+from skspectral._estimators import link_of
 from skspectral._selection import SpectralPruner
 from skspectral.nn import ACTIVATIONS
 
@@ -141,6 +142,10 @@ class NetworkGraph:
                 parts.append(self.double(self.Equal(z, value)))
         return parts[0] if len(parts) == 1 else self.Concat(*parts, axis=1)
 
+    def column(self, z, place):
+        """One column of an intermediate result."""
+        return self.Gather(z, np.array([place], dtype=np.int64), axis=1)
+
     def some(self, z):
         """A column of ones, as long as another."""
         return self.Add(self.Mul(self.double(self.IsNaN(z)), np.zeros(1)), np.ones(1))
@@ -156,13 +161,14 @@ class NetworkGraph:
         return self.Gemm(x, *(term.astype(self.dtype) for term in terms))
 
     def numbers(self):
-        """Outputs of the network, in the units of the target."""
+        """Predictions of numbers; logits of a classifier."""
         columns, state = self.network._y_columns, self.network._state()
         z = self.affine(self.hidden(), state.weights()[-1], state.bias[-1])
-        if not columns.active:
-            return z
-        z = self.Mul(z, columns.multiplier.astype(self.dtype))
-        return self.Add(z, columns.mean.astype(self.dtype))
+        if columns.active:
+            z = self.Mul(z, columns.multiplier.astype(self.dtype))
+            z = self.Add(z, columns.mean.astype(self.dtype))
+        link = link_of(columns)
+        return z if link is None else link.to_onnx(self, z)
 
     def classes(self, labels, *, raw=False):
         """Labels, which come from the logits as in `predict`, and probabilities.

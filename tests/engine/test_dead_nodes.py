@@ -20,7 +20,8 @@ from skspectral._engine.dead_nodes import (
 )
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
-from skspectral._engine.losses import LOSSES, CrossEntropy, SquaredError
+from skspectral._engine.losses import CrossEntropy, SquaredError
+from skspectral._engine.regression_losses import Huber, LogLink, Quantile
 from skspectral._engine.network_batch import BatchMembers, NetworkBatch
 from skspectral._engine.rows import DenseRows
 from skspectral._engine.run_table import LayerRule, RunTable, Schedule, layer_rules
@@ -243,7 +244,10 @@ CASES = [
 @pytest.mark.parametrize("n_runs", [1, 2])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
 @pytest.mark.parametrize(("sizes", "gates"), CASES)
-@pytest.mark.parametrize("loss", [SquaredError, CrossEntropy])
+@pytest.mark.parametrize(
+    "loss",
+    [SquaredError(), CrossEntropy(), Huber(0.5), Quantile(0.2), LogLink(1.0)],
+)
 def test_what_a_look_sees_is_autograds(sizes, gates, activation, n_runs, loss):
     g = torch.Generator().manual_seed(0)
     network = randomised(sizes, gates, activation, g, n_runs)
@@ -256,8 +260,10 @@ def test_what_a_look_sees_is_autograds(sizes, gates, activation, n_runs, loss):
     X = torch.randn(n, 4, generator=g, dtype=DOUBLE)
     weight = torch.rand(n, generator=g, dtype=DOUBLE)
     y = torch.randn(n, 3, generator=g, dtype=DOUBLE)
-    if loss is CrossEntropy:
+    if isinstance(loss, CrossEntropy):
         y = torch.randint(0, 3, (n, 1), generator=g)
+    if isinstance(loss, LogLink):
+        y = loss.targets(y.exp(), *torch.tensor([[0.8], [1.5]], dtype=DOUBLE))
     sample = ProbeRows(
         TrainingData(DenseRows(X), y, loss), torch.arange(n), weight, at_once=20
     )
@@ -274,8 +280,7 @@ def test_what_a_look_sees_is_autograds(sizes, gates, activation, n_runs, loss):
         received.append(a @ w.T + b)
         a = act(received[-1])
         sent.append(a)
-    value = LOSSES[{SquaredError: "squared_error"}.get(loss, "cross_entropy")]
-    rows = value.evaluate(received[-1], y)
+    rows = loss.evaluate(received[-1], y)
     ((weight * rows).sum() / weight.sum()).backward()
     for layer, (share, pull) in enumerate(found):
         grad = weights[layer + 1].grad if gates[layer + 1] == "in" else None
@@ -356,7 +361,7 @@ def look_once(network, X, y, *, weight=None, bias=True):
         weight,
         Schedule(n_epochs=2, batch_size=20),
     )
-    return train(network, TrainingData(DenseRows(X), y, SquaredError), runs)
+    return train(network, TrainingData(DenseRows(X), y, SquaredError()), runs)
 
 
 @pytest.fixture
@@ -409,9 +414,9 @@ def test_a_node_leaves_if_the_lasso_pushes_harder_than_the_data_pull(factor, lea
         LayerRule("out", alpha_phi=4 * alpha, alpha_lambda=alpha / 4),
         LayerRule(None, lambda_=False),
     )
-    step = ForwardBackward(FlatParameters(network, rules), SquaredError)
+    step = ForwardBackward(FlatParameters(network, rules), SquaredError())
     sample = ProbeRows(
-        TrainingData(DenseRows(X), y, SquaredError), torch.arange(50), None, 20
+        TrainingData(DenseRows(X), y, SquaredError()), torch.arange(50), None, 20
     )
     ((share, _),) = _probe(step, 0, sample)
     (may_leave,) = removable_nodes(step, 0, sample)
@@ -476,9 +481,9 @@ def test_a_look_goes_through_so_many_rows_at_most(at_most, rows, monkeypatch):
         LayerRule("out", alpha_phi=0.1, alpha_lambda=0.1),
         LayerRule(None, lambda_=False),
     )
-    step = ForwardBackward(FlatParameters(network, rules), SquaredError)
+    step = ForwardBackward(FlatParameters(network, rules), SquaredError())
     sample = ProbeRows(
-        TrainingData(Spying(X), X[:, :1], SquaredError), index, None, at_once=20
+        TrainingData(Spying(X), X[:, :1], SquaredError()), index, None, at_once=20
     )
     removable_nodes(step, 0, sample)
     assert taken == index[:: 100 // rows].tolist()
@@ -500,7 +505,7 @@ def test_a_node_that_sends_a_constant(gate):
     rates = torch.tensor([1e-2], dtype=DOUBLE)
     runs = RunTable(rates, (0,), rules, None, Schedule(batch_size=100))
     members = BatchMembers([0], [torch.arange(64)[None]], [torch.Generator()])
-    data = TrainingData(DenseRows(X), y, LOSSES["squared_error"])
+    data = TrainingData(DenseRows(X), y, SquaredError())
     batch = NetworkBatch(members, network, runs, data, [torch.arange(300)], None)
     stays = nodes_to_keep(batch.step, 0, ProbeRows(data, torch.arange(300), None, 100))
     if gate == "in":

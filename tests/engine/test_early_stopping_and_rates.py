@@ -46,7 +46,7 @@ def make_task(weight=None):
     g = torch.Generator().manual_seed(4)
     X = torch.randn(80, 5, generator=g, dtype=DOUBLE)
     y = X[:, :1].abs() + torch.randn(80, 1, generator=g, dtype=DOUBLE)
-    return TrainingData(DenseRows(X), y, SquaredError, weight)
+    return TrainingData(DenseRows(X), y, SquaredError(), weight)
 
 
 def watched_rows(runs):
@@ -364,7 +364,7 @@ def test_nothing_denormal_is_left_where_all_nodes_stay():
     runs = make_runs(Schedule(1, 8, shrink=False))
     free = tuple(LayerRule(rule.gate, lambda_=rule.lambda_) for rule in runs.layers)
     runs = dataclasses.replace(runs, layers=free)
-    task = TrainingData(DenseRows(X), task.target.float(), SquaredError)
+    task = TrainingData(DenseRows(X), task.target.float(), SquaredError())
     (history,) = train(network, task, runs)
     assert (network.layers[0].phi[..., 1] == 0).all()
     adam = history.optimizer_state

@@ -10,7 +10,7 @@ from skspectral import ColumnEncoder
 from skspectral._engine.encoded_rows import EncodedRows, Expansion
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
-from skspectral._engine.losses import LOSSES
+from skspectral._engine.losses import SquaredError
 from skspectral._engine.rows import DenseRows, SparseRows, StackedRows
 from skspectral._engine.run_table import LayerRule
 from skspectral.nn import SpectralMLP
@@ -97,7 +97,7 @@ def test_the_gradient_of_a_shared_eigenvalue_is_autograds(
 
     parameters = FlatParameters(network, rules)
     assert parameters.slots.keys() >= {(0, "phi")}
-    step = ForwardBackward(parameters, LOSSES["squared_error"])
+    step = ForwardBackward(parameters, SquaredError())
     buffers = [tuple(t) for t in step.buffers(n_rows)]
     squeeze = (lambda t: t[0]) if n_runs == 1 else (lambda t: t)
     factor = torch.full((n_runs, n_rows, 1), 1 / n_rows, dtype=DOUBLE)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 import skspectral._engine.optimizers
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
-from skspectral._engine.losses import LOSSES
+from skspectral._engine.losses import CrossEntropy, Sigmoid, SquaredError
 from skspectral._engine.optimizers import Adam
 from skspectral._engine.run_table import LayerRule
 from skspectral.nn import SpectralMLP
@@ -28,6 +28,13 @@ def randomise(network, generator):
             if layer.bias is not None:
                 layer.bias.normal_(generator=generator)
     return network
+
+
+LOSSES = {
+    "squared_error": SquaredError(),
+    "sigmoid": Sigmoid(),
+    "cross_entropy": CrossEntropy(),
+}
 
 
 def torch_loss(name, output, target):
@@ -60,8 +67,9 @@ def closed_form(network, rules, loss, x, y, row_weight):
     ones = x.new_ones(n_runs, 1, n_rows)
     factor = step.loss.factor(network.sizes[-1])
     tensors = (x, y, row_weight[..., None] * factor, ones, output)
-    x, _, _, _, output = tensors = [squeeze(t) for t in tensors]
-    step(Minibatch(*tensors, z, a, d, step.members(x, a, [*z, output])))
+    x, y, *rest = (squeeze(t) for t in tensors)
+    members = step.members(x, a, [*z, rest[-1]])
+    step(Minibatch(x, step.loss.parts(y), *rest, z, a, d, members))
     gradients = {}
     for index, name in parameters.slots:
         value = parameters.view(step.gradient, index, name)

@@ -7,6 +7,12 @@ import pytest
 import torch
 
 from skspectral._engine.losses import CrossEntropy, Sigmoid, SquaredError
+from skspectral._engine.regression_losses import (
+    Huber,
+    LogLink,
+    Quantile,
+    QuantileCurves,
+)
 from skspectral._engine.rows import DenseRows
 from skspectral._engine.run_table import LayerRule, RunTable, Schedule, layer_rules
 from skspectral._engine.training_data import TrainingData
@@ -58,15 +64,19 @@ def table(*, weighted=True, schedule=None, decay="linear"):
     )
 
 
-def fit_rows(rows, runs, *, validation=None, outputs=1, loss=SquaredError):
+def fit_rows(rows, runs, *, validation=None, outputs=1, loss=SquaredError()):
     """Train the listed rows of the table as one batch; networks and histories."""
     g = torch.Generator().manual_seed(0)
     X = torch.randn(40, 5, generator=g, dtype=DOUBLE)
     y = torch.randn(40, outputs, generator=g, dtype=DOUBLE)
-    if loss is Sigmoid:
+    if isinstance(loss, Sigmoid):
         y = (y > 0).double()
-    if loss is CrossEntropy:
+    if isinstance(loss, CrossEntropy):
         y = torch.randint(0, outputs, (40, 1), generator=g)
+    if isinstance(loss, LogLink):
+        y = loss.targets(y.exp(), *torch.tensor([[0.8], [1.5]], dtype=DOUBLE))
+    if isinstance(loss, QuantileCurves):
+        y = torch.cat([y[:, :1], 0.5 + torch.rand(40, 3, generator=g).double()], -1)
     part = runs.select(rows)
     starts = []
     for seed in part.seeds:
@@ -100,7 +110,18 @@ COMPANY = [[0, 1, 2, 3], [3, 2, 1, 0], [2], [0, 3], [1, 1, 2]]
 @pytest.mark.parametrize("rows", COMPANY)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
-    ("loss", "outputs"), [(SquaredError, 1), (Sigmoid, 2), (CrossEntropy, 3)]
+    ("loss", "outputs"),
+    [
+        (SquaredError(), 1),
+        (Sigmoid(), 2),
+        (CrossEntropy(), 3),
+        (Huber(0.7), 2),
+        (Quantile(0.3), 1),
+        (QuantileCurves((0.1, 0.5, 0.8), 1), 3),
+        (LogLink(1.0), 2),
+        (LogLink(1.6), 1),
+        (LogLink(2.0), 2),
+    ],
 )
 def test_a_run_does_not_feel_its_neighbours(rows, weighted, loss, outputs):
     runs = table(weighted=weighted)
@@ -153,7 +174,7 @@ def test_a_weight_row_is_a_fold():
             generator=torch.Generator().manual_seed(runs.seeds[k]),
             dtype=DOUBLE,
         )
-        train(start, TrainingData(DenseRows(X[own]), y[own], SquaredError), fold)
+        train(start, TrainingData(DenseRows(X[own]), y[own], SquaredError()), fold)
         assert_same(together, start, [k])
 
 
@@ -283,12 +304,12 @@ def test_an_interrupt_leaves_the_last_completed_epoch():
 
     network, three = start(), start()
     alone = runs.select([0])
-    (history,) = train(network, TrainingData(Interrupting(X), y, SquaredError), alone)
+    (history,) = train(network, TrainingData(Interrupting(X), y, SquaredError()), alone)
     assert history.ended == "interrupted"
     assert len(history.loss) == 3
     # Three epochs of the same schedule, ended by a callback.
     stop = lambda epoch: [0] if epoch.number == 2 else None  # noqa: E731
-    task = TrainingData(DenseRows(X), y, SquaredError)
+    task = TrainingData(DenseRows(X), y, SquaredError())
     (other,) = train(three, task, alone, on_epoch=stop)
     assert other.ended == "callback"
     assert_same(network, three, [0])
@@ -311,7 +332,7 @@ def test_the_seed_of_a_row_orders_its_minibatches():
     network = stack(start)
     rate = torch.full((3,), 1e-2, dtype=DOUBLE)
     runs = RunTable(rate, (5, 6, 5), rules, schedule=Schedule(n_epochs=3, batch_size=8))
-    train(network, TrainingData(DenseRows(X), y, SquaredError), runs)
+    train(network, TrainingData(DenseRows(X), y, SquaredError()), runs)
     first, second, third = network.layers[0].phi.detach()
     torch.testing.assert_close(first, third, rtol=0, atol=0)
     assert not torch.allclose(first, second)
@@ -335,7 +356,7 @@ def test_in_float32_a_run_is_the_same_bit_by_bit():
         )
         for _ in range(3)
     ]
-    task = TrainingData(DenseRows(X), y, SquaredError)
+    task = TrainingData(DenseRows(X), y, SquaredError())
     together = stack(starts)
     train(together, task, runs)
     for k, alone in enumerate(starts):
@@ -358,7 +379,7 @@ def test_after_each_step_the_hook_is_called_and_may_move_parameters():
     task = TrainingData(
         DenseRows(torch.randn(100, 5).double()),
         torch.zeros(100, 2).double(),
-        SquaredError,
+        SquaredError(),
     )
     schedule = Schedule(n_epochs=3, batch_size=40)
     runs = RunTable(torch.tensor([0.01, 0.01]), (0, 1), (rule,), schedule=schedule)
@@ -382,7 +403,7 @@ def test_callbacks_may_compute_gradients_of_their_own():
     X, y = (torch.randn(40, k, generator=g, dtype=DOUBLE) for k in (5, 1))
     network = SpectralMLP((5, 7, 1), batch_shape=(1,), dtype=DOUBLE)
     runs = table(weighted=False, schedule=Schedule(2, 8)).select([0])
-    task = TrainingData(DenseRows(X), y, SquaredError)
+    task = TrainingData(DenseRows(X), y, SquaredError())
     train(network, task, runs, on_epoch=on_epoch)
     assert seen == [[2.0, 2.0]] * 2
     (network(X[None]) ** 2).mean().backward()  # the result is an ordinary network

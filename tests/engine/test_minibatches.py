@@ -60,7 +60,7 @@ def at_rest(data, *, seeds=(0, 1), weight=None, n_epochs=1, **schedule):
     rows = Spying(X)
     return (
         network,
-        train(network, TrainingData(rows, y, SquaredError), runs),
+        train(network, TrainingData(rows, y, SquaredError()), runs),
         rows.taken,
     )
 

@@ -1,0 +1,216 @@
+"""Losses of the regressor beside those of HistGradientBoostingRegressor.
+
+Run ``python benchmarks/losses.py``. On bike sharing (the folder of it is named by the
+environment variable SKSPECTRAL_TABLES), 80/20 splits with ``random_state`` 0 to 4, all
+at their defaults on one thread:
+
+* counts: mean Poisson deviance, of both with ``loss="poisson"``;
+* quantiles 0.05, 0.5 and 0.95: pinball loss, share of the test rows below each curve,
+  rows on which curves cross;
+* outliers: 2 % of the training targets times 100, and the median absolute error on
+  clean test rows, beside that of the same fit on clean ones;
+* with ``--steps``: seconds of a training step under each loss over those under squared
+  error, medians of paired fits; nothing else should run then.
+
+Each result is kept in a file of its own, and not computed again.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from peers import frame, with_categories
+from sklearn.datasets import make_regression
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.metrics import (
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    median_absolute_error,
+)
+from sklearn.model_selection import train_test_split
+
+from skspectral import SpectralMLPRegressor
+
+LEVELS = [0.05, 0.5, 0.95]
+N_SPLITS = 5
+OUTLIERS = ("squared_error", "absolute_error", "huber")
+STEPS = {
+    "absolute_error": {},
+    "huber": {},
+    "quantile": {"quantile": 0.9},
+    "poisson": {},
+    "gamma": {},
+    "tweedie": {},
+}
+
+
+def split(seed):
+    X, y = frame("bike_sharing")
+    return train_test_split(with_categories(X, X), y, random_state=seed, test_size=0.2)
+
+
+def trees(seed, **parameters):
+    return HistGradientBoostingRegressor(
+        random_state=seed, categorical_features="from_dtype", **parameters
+    )
+
+
+def of_counts(seed):
+    X_a, X_b, y_a, y_b = split(seed)
+    ours = SpectralMLPRegressor(loss="poisson", random_state=seed).fit(X_a, y_a)
+    theirs = trees(seed, loss="poisson").fit(X_a, y_a)
+    deviances = [mean_poisson_deviance(y_b, m.predict(X_b)) for m in (ours, theirs)]
+    return {"deviance": deviances, "core": sum(ours.core_sizes_)}
+
+
+def of_quantiles(seed):
+    X_a, X_b, y_a, y_b = split(seed)
+    ours = SpectralMLPRegressor(loss="quantile", quantile=LEVELS, random_state=seed)
+    curves = ours.fit(X_a, y_a).predict(X_b)
+    alone = [
+        SpectralMLPRegressor(loss="quantile", quantile=level, random_state=seed)
+        .fit(X_a, y_a)
+        .predict(X_b)
+        for level in LEVELS
+    ]
+    theirs = [
+        trees(seed, loss="quantile", quantile=level).fit(X_a, y_a).predict(X_b)
+        for level in LEVELS
+    ]
+    result = {"core": sum(ours.core_sizes_)}
+    for name, found in (("curves", curves.T), ("alone", alone), ("trees", theirs)):
+        result[name] = {
+            "pinball": [
+                mean_pinball_loss(y_b, own, alpha=level)
+                for own, level in zip(found, LEVELS, strict=True)
+            ],
+            "below": [float(np.mean(y_b <= own)) for own in found],
+            "crossing": int((np.diff(found, axis=0) < 0).any(0).sum()),
+            "width": float(np.mean(found[-1] - found[0])),
+        }
+    return result
+
+
+def of_outliers(seed):
+    X_a, X_b, y_a, y_b = split(seed)
+    rng = np.random.default_rng(seed)
+    spoilt = y_a.astype(float)
+    spoilt[rng.choice(len(y_a), round(0.02 * len(y_a)), replace=False)] *= 100
+    found = {}
+    for loss in OUTLIERS:
+        found[loss] = [
+            median_absolute_error(
+                y_b,
+                SpectralMLPRegressor(loss=loss, random_state=seed)
+                .fit(X_a, targets)
+                .predict(X_b),
+            )
+            for targets in (y_a, spoilt)
+        ]
+    return found
+
+
+PARTS = {"counts": of_counts, "quantiles": of_quantiles, "outliers": of_outliers}
+
+
+def measure(part, seed):
+    import torch
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    return PARTS[part](seed)
+
+
+def time_steps():
+    import torch
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    X, y = make_regression(16_000, 10, noise=20.0, random_state=0)
+    y = np.exp(y / y.std())
+    for width in (20, 256):
+
+        def seconds(loss, width=width, **parameters):
+            model = SpectralMLPRegressor(
+                hidden_layer_sizes=width, loss=loss, encoding="linear", max_iter=8,
+                alpha=1e-9, batch_size=400, random_state=0, **parameters,
+            )  # fmt: skip
+            start = time.perf_counter()
+            model.fit(X, y)
+            return time.perf_counter() - start
+
+        seconds("squared_error")
+        for loss, parameters in STEPS.items():
+            ratios = [
+                seconds(loss, **parameters) / seconds("squared_error")
+                for _ in range(15)
+            ]
+            print(f"steps, {width} nodes: {loss:15} {np.median(ratios):.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", nargs="*", default=list(PARTS))
+    parser.add_argument("--out", default="out/losses", help="folder of the results")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, a thread each")
+    parser.add_argument("--steps", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.steps:
+        time_steps()
+        return
+    if frame("bike_sharing") is None:
+        print("bike_sharing is absent")
+        return
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    results = {}
+    for part in arguments.only:
+        paths = [folder / f"{part}-{seed}.json" for seed in range(N_SPLITS)]
+        todo = [(s, p) for s, p in enumerate(paths) if not p.is_file()]
+        found = Parallel(n_jobs=arguments.jobs, return_as="generator")(
+            delayed(measure)(part, seed) for seed, _ in todo
+        )
+        for (_, path), result in zip(todo, found, strict=True):
+            path.write_text(json.dumps(result))
+        results[part] = [json.loads(path.read_text()) for path in paths]
+    if "counts" in results:
+        own = results["counts"]
+        ours, theirs = np.mean([r["deviance"] for r in own], 0)
+        core = np.mean([r["core"] for r in own])
+        print(
+            f"Poisson deviance: ours {ours:.3f} ({core:.0f} nodes), "
+            f"HistGradientBoosting {theirs:.3f}, ratio {ours / theirs:.3f}"
+        )
+    if "quantiles" in results:
+        own = results["quantiles"]
+        for name in ("curves", "alone", "trees"):
+            pinball = np.mean([r[name]["pinball"] for r in own], 0)
+            below = np.mean([r[name]["below"] for r in own], 0)
+            crossing = np.mean([r[name]["crossing"] for r in own])
+            width = np.mean([r[name]["width"] for r in own])
+            against = np.mean([r["trees"]["pinball"] for r in own], 0)
+            print(
+                f"quantiles, {name:6} below "
+                + " ".join(f"{b:.3f}" for b in below)
+                + "  pinball "
+                + " ".join(f"{p:.3f}" for p in pinball)
+                + f" (over trees {np.mean(pinball / against):.3f}, in sum "
+                f"{pinball.sum() / against.sum():.3f})  width {width:.1f}  "
+                f"rows that cross {crossing:.0f}"
+            )
+    if "outliers" in results:
+        own = results["outliers"]
+        for loss in OUTLIERS:
+            clean, spoilt = np.mean([r[loss] for r in own], 0)
+            print(
+                f"outliers, {loss:15} median absolute error {clean:.2f} clean, "
+                f"{spoilt:.2f} with outliers, {spoilt / clean - 1:+.1%}"
+            )
+
+
+if __name__ == "__main__":
+    main()
