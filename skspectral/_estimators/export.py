@@ -15,7 +15,7 @@ __all__ = ["as_sklearn_mlp", "as_torch_module"]
 
 
 def as_torch_module(network, x, y) -> Standardized:
-    """Network between its inputs (Inputs x) and its predictions (TargetStatistics y)."""
+    """Network between its inputs (Inputs x) and predictions (TargetStatistics y)."""
     arrays = (x.statistics.mean, x.statistics.divisor, y.mean, y.multiplier)
     x_mean, x_scale, y_mean, y_scale = (
         torch.tensor(array, device="cpu") for array in arrays

@@ -65,8 +65,10 @@ def _levels(value: Any) -> bool:
         return _level(value)
     if not (isinstance(value, (tuple, list)) or np.ndim(value) == 1):
         return False
-    return len(value) > 0 and all(map(_level, value)) and all(
-        a < b for a, b in itertools.pairwise(value)
+    return (
+        len(value) > 0
+        and all(map(_level, value))
+        and all(a < b for a, b in itertools.pairwise(value))
     )
 
 

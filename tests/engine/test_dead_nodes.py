@@ -21,8 +21,8 @@ from skspectral._engine.dead_nodes import (
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
 from skspectral._engine.losses import CrossEntropy, SquaredError
-from skspectral._engine.regression_losses import Huber, LogLink, Quantile
 from skspectral._engine.network_batch import BatchMembers, NetworkBatch
+from skspectral._engine.regression_losses import Huber, LogLink, Quantile
 from skspectral._engine.rows import DenseRows
 from skspectral._engine.run_table import LayerRule, RunTable, Schedule, layer_rules
 from skspectral._engine.training_data import TrainingData

@@ -64,7 +64,10 @@ def table(*, weighted=True, schedule=None, decay="linear"):
     )
 
 
-def fit_rows(rows, runs, *, validation=None, outputs=1, loss=SquaredError()):
+SQUARED = SquaredError()
+
+
+def fit_rows(rows, runs, *, validation=None, outputs=1, loss=SQUARED):
     """Train the listed rows of the table as one batch; networks and histories."""
     g = torch.Generator().manual_seed(0)
     X = torch.randn(40, 5, generator=g, dtype=DOUBLE)

@@ -219,9 +219,7 @@ def test_the_loss_of_a_fit_is_one_minus_d2(table, name):
     X, y = table
     case = CASES[name]
     model = regressor(case, alpha=0.0, max_iter=1, learning_rate_init=1e-12).fit(X, y)
-    score = d2_tweedie_score(
-        y, model.predict(X), power=model._loss().power
-    )
+    score = d2_tweedie_score(y, model.predict(X), power=model._loss().power)
     assert model.loss_ == pytest.approx(1 - score, rel=1e-5)
     # neither units of y nor its level change the fit
     other = regressor(case).fit(X, 1000 * y)
