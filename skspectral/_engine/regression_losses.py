@@ -57,6 +57,10 @@ class Quantile:
 
     level: float = 0.5
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        return (self.level,)
+
     def factor(self, n_outputs: int) -> float:
         return 1 / n_outputs
 

@@ -32,11 +32,9 @@ def mean_d2(loss: Loss, y, predicted: np.ndarray, sample_weight=None) -> float:
     found = []
     for own, curves in zip(y.T, predicted.transpose(1, 2, 0), strict=True):
         if isinstance(loss, (Quantile, QuantileCurves)):
-            several = isinstance(loss, QuantileCurves)
-            levels = loss.levels if several else (loss.level,)
             found += [
                 d2_pinball_score(own, curve, alpha=level, **weight)
-                for curve, level in zip(curves, levels, strict=True)
+                for curve, level in zip(curves, loss.levels, strict=True)
             ]
         elif isinstance(loss, LogLink):
             found.append(d2_tweedie_score(own, curves[0], power=loss.power, **weight))
