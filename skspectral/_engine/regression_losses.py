@@ -1,6 +1,7 @@
 """Losses of regression beside squared error: robust ones, quantiles, counts.
 
-Residuals are outputs minus targets. What stands for a fit in the targets, and why the
+Residuals are outputs minus targets. Constants are tensors, made once for a minibatch: a
+Python number costs as much as a kernel of its own. What stands for a fit in the targets, and why the
 losses are scaled as they are, says :mod:`skspectral._estimators.targets`.
 """
 
@@ -64,16 +65,21 @@ class Quantile:
     def factor(self, n_outputs: int) -> float:
         return 1 / n_outputs
 
-    def parts(self, target: Tensor) -> Tensor:
-        return target
+    def parts(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        return target, target.new_full((1,), 1 - 2 * self.level)
 
     def gradient(
-        self, output: Tensor, parts: Tensor, row_factor: Tensor, out: Tensor
+        self,
+        output: Tensor,
+        parts: tuple[Tensor, Tensor],
+        row_factor: Tensor,
+        out: Tensor,
     ) -> None:
-        output.sub_(parts)
+        y, slope = parts
+        output.sub_(y)
         torch.sign(output, out=out)
         if self.level != 0.5:
-            out.add_(1 - 2 * self.level)
+            out.add_(slope)
         out.mul_(row_factor)
 
     def rows(self, residue: Tensor, target: Tensor) -> Tensor:
@@ -166,6 +172,8 @@ class LogParts(NamedTuple):
     q: Tensor
     a: Tensor
     b: Tensor
+    minus_slope: Tensor
+    scratch: Tensor
 
 
 @dataclass(frozen=True)
@@ -214,7 +222,8 @@ class LogLink:
 
     def parts(self, target: Tensor) -> LogParts:
         q, a, b, _ = target.chunk(4, -1)
-        return LogParts(q, a, b)
+        slope = 0.0 if self.power == 2 else self.slope
+        return LogParts(q, a, b, target.new_full((1,), -slope), torch.empty_like(q))
 
     def gradient(
         self, output: Tensor, parts: LogParts, row_factor: Tensor, out: Tensor
@@ -226,14 +235,16 @@ class LogLink:
         elif self.power == 2:
             torch.sub(parts.q, out, out=out)
         else:
-            out.addcmul_(parts.q, torch.mul(output, -self.slope).exp_(), value=-1)
+            torch.mul(output, parts.minus_slope, out=parts.scratch).exp_()
+            out.addcmul_(parts.q, parts.scratch, value=-1)
         out.mul_(row_factor)
 
     def rows(self, residue: Tensor, target: Tensor) -> Tensor:
         q, a, _, c = target.chunk(4, -1)
         p = self.power
         if p in (1, 2):
-            return mean_of_outputs((residue.exp() - q * residue + c) / a.abs())
+            value = torch.addcmul(residue.exp(), q, residue, value=-1)
+            return mean_of_outputs((value + c) / a.abs())
         # a = (2 - p) s
         value = residue.exp() / (2 - p) + q * (-self.slope * residue).exp() / (p - 1)
         return mean_of_outputs((value + c) * ((2 - p) / a))
