@@ -7,6 +7,8 @@ at their defaults on one thread:
 * counts: mean Poisson deviance, of both with ``loss="poisson"``;
 * quantiles 0.05, 0.5 and 0.95: pinball loss, share of the test rows below each curve,
   rows on which curves cross;
+* with ``--only alphas``, how "auto" was chosen for quantiles: half, once and twice
+  that alpha on four other tables, of 8,000 rows at most;
 * outliers: 2 % of the training targets times 100, and the median absolute error on
   clean test rows, beside that of the same fit on clean ones;
 * with ``--steps``: seconds of a training step under each loss over those under squared
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from peers import frame, with_categories
+from sklearn.base import clone
 from sklearn.datasets import make_regression
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import (
@@ -37,7 +40,16 @@ from skspectral import SpectralMLPRegressor
 
 LEVELS = [0.05, 0.5, 0.95]
 N_SPLITS = 5
-OUTLIERS = ("squared_error", "absolute_error", "huber")
+MOST_ROWS = 8_000
+OUTLIERS = {
+    "squared_error": {"loss": "squared_error"},
+    "absolute_error": {"loss": "absolute_error"},
+    "huber": {"loss": "huber"},
+    "huber, delta=0.25": {"loss": "huber", "delta": 0.25},
+    "huber, delta=1": {"loss": "huber", "delta": 1.0},
+}
+CHOSEN_ON = ("wine_quality", "kin8nm", "diabetes", "california")
+FACTORS = (0.5, 1.0, 2.0)  # of alpha="auto"
 STEPS = {
     "absolute_error": {},
     "huber": {},
@@ -101,11 +113,11 @@ def of_outliers(seed):
     spoilt = y_a.astype(float)
     spoilt[rng.choice(len(y_a), round(0.02 * len(y_a)), replace=False)] *= 100
     found = {}
-    for loss in OUTLIERS:
-        found[loss] = [
+    for name, parameters in OUTLIERS.items():
+        found[name] = [
             median_absolute_error(
                 y_b,
-                SpectralMLPRegressor(loss=loss, random_state=seed)
+                SpectralMLPRegressor(random_state=seed, **parameters)
                 .fit(X_a, targets)
                 .predict(X_b),
             )
@@ -114,7 +126,35 @@ def of_outliers(seed):
     return found
 
 
-PARTS = {"counts": of_counts, "quantiles": of_quantiles, "outliers": of_outliers}
+def of_alpha(seed):
+    """Share of rows below each curve and pinball losses, by table and alpha."""
+    found = {}
+    for name in CHOSEN_ON:
+        X, y = frame(name)
+        X, y = X.iloc[:MOST_ROWS], y[:MOST_ROWS]
+        X_a, X_b, y_a, y_b = train_test_split(X, y, random_state=seed, test_size=0.2)
+        for factor in FACTORS:
+            model = SpectralMLPRegressor(
+                loss="quantile", quantile=LEVELS, random_state=seed
+            )
+            alpha = clone(model).set_params(max_iter=1).fit(X_a, y_a).alpha_
+            curves = model.set_params(alpha=factor * alpha).fit(X_a, y_a).predict(X_b).T
+            found[f"{name} {factor}"] = {
+                "below": [float(np.mean(y_b <= own)) for own in curves],
+                "pinball": [
+                    mean_pinball_loss(y_b, own, alpha=level)
+                    for own, level in zip(curves, LEVELS, strict=True)
+                ],
+            }
+    return found
+
+
+PARTS = {
+    "counts": of_counts,
+    "quantiles": of_quantiles,
+    "outliers": of_outliers,
+    "alphas": of_alpha,
+}
 
 
 def measure(part, seed):
@@ -154,7 +194,7 @@ def time_steps():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", nargs="*", default=list(PARTS))
+    parser.add_argument("--only", nargs="*", default=list(PARTS)[:3], choices=PARTS)
     parser.add_argument("--out", default="out/losses", help="folder of the results")
     parser.add_argument("--jobs", type=int, default=1, help="processes, a thread each")
     parser.add_argument("--steps", action="store_true")
@@ -202,12 +242,27 @@ def main():
                 f"{pinball.sum() / against.sum():.3f})  width {width:.1f}  "
                 f"rows that cross {crossing:.0f}"
             )
+    if "alphas" in results:
+        for factor in FACTORS:
+            apart, over = [], []
+            for own in results["alphas"]:
+                for name in CHOSEN_ON:
+                    low, _, high = own[f"{name} {factor}"]["below"]
+                    apart.append(abs(high - low - 0.9))
+                    pinball = own[f"{name} {factor}"]["pinball"]
+                    base = own[f"{name} {FACTORS[0]}"]["pinball"]
+                    over += np.divide(pinball, base).tolist()
+            print(
+                f"alpha, {factor:3} times auto: coverage of 0.9 missed by "
+                f"{np.mean(apart):.3f}, pinball {np.mean(over):.3f} times that of "
+                f"{FACTORS[0]}"
+            )
     if "outliers" in results:
         own = results["outliers"]
         for loss in OUTLIERS:
             clean, spoilt = np.mean([r[loss] for r in own], 0)
             print(
-                f"outliers, {loss:15} median absolute error {clean:.2f} clean, "
+                f"outliers, {loss:17} median absolute error {clean:.2f} clean, "
                 f"{spoilt:.2f} with outliers, {spoilt / clean - 1:+.1%}"
             )
 

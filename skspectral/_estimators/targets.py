@@ -34,6 +34,7 @@ from skspectral._columns import (
     Samples,
     column_statistics,
     identity_statistics,
+    row_blocks,
     standardized_tensor,
     weighted_quantiles,
 )
@@ -350,9 +351,13 @@ def as_target(
     """Targets the engine learns: numbers for the loss, or class indices."""
     if y.dtype.kind == "i":
         return torch.from_numpy(y).to(device)
-    if isinstance(statistics, TargetScale):
-        return torch.from_numpy(statistics.targets(y)).to(device, dtype)
-    return standardized_tensor(y, statistics, dtype, device)
+    if not isinstance(statistics, TargetScale):
+        return standardized_tensor(y, statistics, dtype, device)
+    width = statistics.targets(y[:1]).shape[1]
+    out = torch.empty(len(y), width, dtype=dtype, device=device)
+    for rows in row_blocks(len(y), width):
+        out[rows] = torch.from_numpy(statistics.targets(y[rows]))
+    return out
 
 
 def working_targets(y: np.ndarray, statistics: TargetStatistics) -> np.ndarray:
