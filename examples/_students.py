@@ -20,6 +20,7 @@ from skspectral._columns.samples import Samples
 from skspectral._columns.statistics import ColumnStatistics, identity_statistics
 from skspectral._core.cuts import cut_relative, cut_widest_gap
 from skspectral._core.relevance import hidden_relevance, path_relevance
+from skspectral._engine.losses import SquaredError
 from skspectral._engine.optimizers import Adam
 from skspectral._engine.run_table import LayerRule, Schedule
 from skspectral._estimators.batch_training import train_together
@@ -109,7 +110,7 @@ def paper_plan(kind, data, h, layers, seed, shorten):
             decay="constant",
             shrink=False,
         ),
-        loss="squared_error",
+        loss=SquaredError(),
         learning_rate=0.002 if published else 0.005,
         seed=seed,
         generator=generator,

@@ -190,7 +190,7 @@ class LogScale(TargetScale):
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         t = torch.from_numpy(self._relative(y))
-        s, null = torch.tensor(self.scale), torch.tensor(self.null)
+        s, null = torch.from_numpy(self.scale), torch.from_numpy(self.null)
         return LogLink(self.power).targets(t, s, s / null).numpy()
 
     def working(self, y: np.ndarray) -> np.ndarray:
@@ -216,7 +216,7 @@ class CurveScale(TargetScale):
 
     @property
     def link(self) -> nn.Module:
-        return QuantileSteps(torch.tensor(self.gaps), self.middle)
+        return QuantileSteps(torch.tensor(self.gaps, device="cpu"), self.middle)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         own = slice(self.middle, None, self.gaps.shape[1])
