@@ -1,8 +1,8 @@
 """Losses of regression beside squared error: robust ones, quantiles, counts.
 
 Residuals are outputs minus targets. Constants are tensors, made once for a minibatch: a
-Python number costs as much as a kernel of its own. What stands for a fit in the targets, and why the
-losses are scaled as they are, says :mod:`skspectral._estimators.targets`.
+Python number costs as much as a kernel of its own. How outputs are scaled, and why, is
+said in :mod:`skspectral._estimators.targets`.
 """
 
 from dataclasses import dataclass
