@@ -79,6 +79,12 @@ def check(kind, X, y, fit_arguments=None, **parameters):
         {"n_iter_warmup": 4},
         {"batch_size": 71},
         {"max_iter": 300, "alpha": 0.02},
+        {"loss": "absolute_error"},
+        {"loss": "huber"},
+        {"loss": "quantile", "quantile": [0.1, 0.5, 0.8]},
+        {"loss": "poisson"},
+        {"loss": "gamma"},
+        {"loss": "tweedie"},
     ],
     ids=str,
 )
