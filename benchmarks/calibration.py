@@ -5,17 +5,15 @@ named by SKSPECTRAL_TABLES), 80/20 splits, all at their defaults on one thread: 
 expected calibration error, in 15 bins of the probability of the predicted class (C.
 Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks", ICML
 2017), and the log-loss; of our network also after temperature scaling by scikit-learn's
-CalibratedClassifierCV, where it has that (1.8). Each result is kept in a file of its
-own, and not computed again.
+CalibratedClassifierCV, where it has that (1.8).
 """
 
 import argparse
-import json
 import warnings
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
+from kept import Kept
 from peers import frame, with_categories
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -68,27 +66,21 @@ def measure(name, model, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--out", default="out/calibration", help="folder of results")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, a thread each")
+    kept = Kept(parser, "calibration")
     arguments = parser.parse_args()
-    folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    kept.open(arguments)
     for name in TABLES:
         if frame(name) is None:
             print(f"{name:8} absent")
             continue
         for model in MODELS:
             tag = model.replace(", ", "_")
-            paths = [
-                folder / f"{name}-{tag}-{seed}.json" for seed in range(arguments.splits)
-            ]
-            todo = [(s, p) for s, p in enumerate(paths) if not p.is_file()]
-            found = Parallel(n_jobs=arguments.jobs, return_as="generator")(
-                delayed(measure)(name, model, seed) for seed, _ in todo
+            own = kept.results(
+                {
+                    f"{name}-{tag}-{seed}": delayed(measure)(name, model, seed)
+                    for seed in range(arguments.splits)
+                }
             )
-            for (_, path), result in zip(todo, found, strict=True):
-                path.write_text(json.dumps(result))
-            own = [json.loads(path.read_text()) for path in paths]
             error, loss = (
                 np.mean([r[key] for r in own]) for key in ("error", "log_loss")
             )
@@ -97,6 +89,7 @@ def main():
                 f"log-loss {loss:.4f}",
                 flush=True,
             )
+    kept.pack()
 
 
 if __name__ == "__main__":

@@ -13,18 +13,15 @@ at their defaults on one thread:
   clean test rows, beside that of the same fit on clean ones;
 * with ``--steps``: seconds of a training step under each loss over those under squared
   error, medians of paired fits; nothing else should run then.
-
-Each result is kept in a file of its own, and not computed again.
 """
 
 import argparse
-import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
+from kept import Kept
 from peers import frame, with_categories
 from sklearn.base import clone
 from sklearn.datasets import make_regression
@@ -195,8 +192,7 @@ def time_steps():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="*", default=list(PARTS)[:3], choices=PARTS)
-    parser.add_argument("--out", default="out/losses", help="folder of the results")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, a thread each")
+    kept = Kept(parser, "losses")
     parser.add_argument("--steps", action="store_true")
     arguments = parser.parse_args()
     if arguments.steps:
@@ -205,18 +201,13 @@ def main():
     if frame("bike_sharing") is None:
         print("bike_sharing is absent")
         return
-    folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    kept.open(arguments)
     results = {}
     for part in arguments.only:
-        paths = [folder / f"{part}-{seed}.json" for seed in range(N_SPLITS)]
-        todo = [(s, p) for s, p in enumerate(paths) if not p.is_file()]
-        found = Parallel(n_jobs=arguments.jobs, return_as="generator")(
-            delayed(measure)(part, seed) for seed, _ in todo
+        results[part] = kept.results(
+            {f"{part}-{seed}": delayed(measure)(part, seed) for seed in range(N_SPLITS)}
         )
-        for (_, path), result in zip(todo, found, strict=True):
-            path.write_text(json.dumps(result))
-        results[part] = [json.loads(path.read_text()) for path in paths]
+    kept.pack()
     if "counts" in results:
         own = results["counts"]
         ours, theirs = np.mean([r["deviance"] for r in own], 0)

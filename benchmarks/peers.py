@@ -16,8 +16,7 @@ those of the processor: each fit is one thread, and other work then moves them l
 Tables marked "held out" had no part in the choice of the defaults. Tables beyond
 scikit-learn's own are read from the folder named by the environment variable
 SKSPECTRAL_TABLES (``<name>.csv.gz``, target last) and skipped without it. LightGBM is
-skipped where it is not installed. Each result is kept in a file of its own, and not
-computed again.
+skipped where it is not installed.
 """
 
 import argparse
@@ -25,10 +24,10 @@ import json
 import pickle
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
+from kept import Kept
 from sklearn.compose import (
     TransformedTargetRegressor,
     make_column_selector,
@@ -206,8 +205,7 @@ def main():
     parser.add_argument("--models", nargs="*", default=MODELS, help=f"also {SLOW}")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--out", default="out/peers", help="folder of the results")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, a thread each")
+    kept = Kept(parser, "peers")
     arguments = parser.parse_args()
     changes = {}
     for item in arguments.set:
@@ -216,8 +214,7 @@ def main():
             changes[key] = json.loads(value)
         except ValueError:
             changes[key] = value
-    folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    kept.open(arguments)
     label = ",".join(sorted(arguments.set))
     print("ours: " + (label or "defaults"))
     tables = {}
@@ -228,23 +225,14 @@ def main():
         results = {}
         for who in arguments.models:
             tag = f"{who}({label})" if who in OURS and label else who
-            paths = [
-                folder / f"{name}-{tag}-{seed}.json" for seed in range(arguments.splits)
-            ]
-            jobs = [
-                (path, delayed(measure)(who, name, seed, changes))
-                for seed, path in enumerate(paths)
-                if not path.is_file()
-            ]
+            jobs = {
+                f"{name}-{tag}-{seed}": delayed(measure)(who, name, seed, changes)
+                for seed in range(arguments.splits)
+            }
             try:
-                found = Parallel(n_jobs=arguments.jobs, return_as="generator")(
-                    job for _, job in jobs
-                )
-                for (path, _), result in zip(jobs, found, strict=True):
-                    path.write_text(json.dumps(result))
+                results[who] = kept.results(jobs)
             except ImportError:
                 continue
-            results[who] = [json.loads(path.read_text()) for path in paths]
         tables[name] = results
         print(f"{name}{'  held out' if name in HELD_OUT else ''}")
         print(f"  {'':10} {'score':>7} {'fit s':>7} {'predict s':>9} {'KB':>8} core")
@@ -259,6 +247,7 @@ def main():
             if "core" in own[0]:
                 line += f" {np.mean([r['core'] for r in own]):.0f}"
             print(line, flush=True)
+    kept.pack()
     counted = [name for name in tables if name not in MADE]
     everywhere = [w for w in arguments.models if all(w in tables[n] for n in counted)]
     scores = np.array(

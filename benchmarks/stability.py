@@ -4,19 +4,17 @@ Run ``python benchmarks/stability.py``. On each table, ten fits that differ in t
 seed, ten on bootstrap samples of the rows, and ten on halves of the rows, two for each
 of five cuts; once at ``alpha="auto"`` and once with alpha chosen on a fifth of the rows
 that is held out. Printed are the cores, the columns among the five that matter most,
-and the score on rows that no fit saw. ``--figure`` draws them. Each result is kept in
-a file of its own, and not computed again; tables beyond scikit-learn's own are read
-from the folder named by SKSPECTRAL_TABLES.
+and the score on rows that no fit saw. ``--figure`` draws them. Tables beyond
+scikit-learn's own are read from the folder named by SKSPECTRAL_TABLES.
 """
 
 import argparse
-import json
 import warnings
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
+from kept import Kept
 from peers import frame, is_regression
 from sklearn.model_selection import train_test_split
 
@@ -111,12 +109,10 @@ def main():
     parser.add_argument("--only", nargs="*", default=TABLES)
     parser.add_argument("--ways", nargs="*", default=WAYS)
     parser.add_argument("--number", type=int, default=10, help="of fits in each way")
-    parser.add_argument("--out", default="out/stability", help="folder of the results")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, a thread each")
+    kept = Kept(parser, "stability")
     parser.add_argument("--figure", help="PNG to write")
     arguments = parser.parse_args()
-    folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    kept.open(arguments)
     results = {}
     for name in arguments.only:
         if frame(name) is None:
@@ -124,21 +120,13 @@ def main():
             continue
         for chooses in (0, 1):
             for way in arguments.ways:
-                paths = [
-                    folder / f"{name}-{way}-{'cv' if chooses else 'auto'}-{number}.json"
-                    for number in range(arguments.number)
-                ]
-                todo = [
-                    (path, delayed(measure)(name, way, number, chooses))
-                    for number, path in enumerate(paths)
-                    if not path.is_file()
-                ]
-                found = Parallel(n_jobs=arguments.jobs, return_as="generator")(
-                    job for _, job in todo
+                tag = f"{name}-{way}-{'cv' if chooses else 'auto'}"
+                own = kept.results(
+                    {
+                        f"{tag}-{number}": delayed(measure)(name, way, number, chooses)
+                        for number in range(arguments.number)
+                    }
                 )
-                for (path, _), result in zip(todo, found, strict=True):
-                    path.write_text(json.dumps(result))
-                own = [json.loads(path.read_text()) for path in paths]
                 results[name, way, chooses] = own
                 cores = np.array([r["core"] for r in own])
                 scores = np.array([r["score"] for r in own])
@@ -154,6 +142,7 @@ def main():
                 print(
                     f"{line}\n    among the {N_TOP} that matter: {columns}", flush=True
                 )
+    kept.pack()
     if arguments.figure:
         draw(results, arguments.figure)
 
