@@ -42,11 +42,7 @@ from skspectral._estimators.fitted import FittedSpectralMLP
 from skspectral._estimators.network_start import start_network
 from skspectral._estimators.network_state import DTYPES, NetworkState, restandardize
 from skspectral._estimators.parameters import check_parameters, hidden_sizes
-from skspectral._estimators.targets import (
-    TargetStatistics,
-    carried,
-    target_statistics,
-)
+from skspectral._estimators.targets import TargetStatistics, carried, target_statistics
 from skspectral._estimators.validation import (
     check_finite,
     validate_training_rows,
@@ -316,6 +312,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
             "n_layers_": len(state.phi) + 1,
             "n_outputs_": self._n_network_outputs(plan.data.table),
             "_trained_rules": plan.rules,
+            "_trained_loss": plan.loss,
             "device_": str(plan.device),
         }
         if history.validation_loss:
@@ -383,6 +380,7 @@ class BaseSpectralMLP(CallbackSupportMixin, FittedSpectralMLP):
         for what, have, asked in (
             ("gates", state.gates, gates),
             ("activation", state.activation, self.activation),
+            ("loss", self._trained_loss, self._loss()),
             ("fit_intercept", has_bias, bool(self.fit_intercept)),
         ):
             if have != asked:

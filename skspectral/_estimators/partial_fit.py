@@ -132,10 +132,9 @@ class IncrementalSpectralMLP(BaseSpectralMLP):
         if first:
             data = FitData(table, None, fitted_inputs(self, table, y), y)
         else:
-            x, y = self._x_columns.updated(table), self._y_columns.merge(y)
-            data = FitData(table, None, x, y)
+            data = FitData(table, None, self._x_columns.updated(table), y)
             self._check_same_shape(data)
-            state, x, y = self._carry_over(x, y)
+            state, x, y = self._carry_over(data.x, self._y_columns.merge(y))
             data = dataclasses.replace(data, x=x, y=y)
             losses = list(self.loss_curve_)
         self._resolve_alpha(counts.n_different, counts.effective, data.x)

@@ -343,7 +343,9 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         return None
 
     def _n_network_outputs(self, table):
-        return table.y.shape[1] * (len(self.quantile) if self._has_curves() else 1)
+        loss = self._loss()
+        n_levels = len(loss.levels) if isinstance(loss, QuantileCurves) else 1
+        return table.y.shape[1] * n_levels
 
     def _loss(self):
         return regression_loss(
@@ -358,7 +360,8 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         return 2.0 if self.loss == "quantile" else 1.0
 
     def _has_curves(self) -> bool:
-        return isinstance(self._loss(), QuantileCurves)
+        """Whether the fitted network has a curve for each of several quantiles."""
+        return isinstance(self._trained_loss, QuantileCurves)
 
     def predict(self, X):
         """Predict targets.
@@ -393,8 +396,9 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
             Of several quantiles the mean of their
             :func:`~sklearn.metrics.d2_pinball_score` instead.
         """
+        check_is_fitted(self)
         if self._has_curves():
-            return mean_d2(self._loss(), y, self.predict(X), sample_weight)
+            return mean_d2(self._trained_loss, y, self.predict(X), sample_weight)
         return super().score(X, y, sample_weight)
 
     def to_sklearn(self):

@@ -103,12 +103,12 @@ def check_targets(y: np.ndarray, loss: Loss, name: str) -> None:
         what = f"loss={name!r}" + (
             f" with power={loss.power:g}" if name == "tweedie" else ""
         )
-        ways = "loss='squared_error' takes any number"
+        way_out = "Take loss='squared_error', which takes any number."
         if positive and not (y < 0).any():
-            ways = "loss='poisson', or 'tweedie' with a power below 2, takes zeros"
+            way_out = "Take loss='tweedie' with power=1.5, say, which takes zeros."
         raise ValueError(
-            f"{what} needs targets {rule}; got {y.ravel()[bad][0]:.6g}, and "
-            f"{int(bad.sum())} such targets in all. {ways[0].upper()}{ways[1:]}."
+            f"{what} needs targets {rule}; got {y.ravel()[bad][0]:.6g}, one of "
+            f"{int(bad.sum())} such targets. {way_out}"
         )
 
 

@@ -296,7 +296,7 @@ def _own_scores(estimator, module, X, y, weight, layer, orders, numbers) -> np.n
         y = y.reshape(len(y), -1).astype(np.float64)
         tally = R2Sums(y, weight)
         if estimator._has_curves():
-            tally = PinballSums(y, weight, estimator.quantile)
+            tally = PinballSums(y, weight, estimator._trained_loss.levels)
     X = X.tocsr() if hasattr(X, "tocsr") else X
     return scores_at_numbers(module, X, tally, layer, orders, numbers)
 

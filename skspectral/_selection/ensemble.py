@@ -94,7 +94,7 @@ class SpectralEnsembleRegressor(RegressorMixin, BaseEnsemble):
         check_is_fitted(self)
         first = self.members_[0]
         if first._has_curves():
-            return mean_d2(first._loss(), y, self.predict(X), sample_weight)
+            return mean_d2(first._trained_loss, y, self.predict(X), sample_weight)
         return super().score(X, y, sample_weight)
 
     def predict(self, X, return_std=False):

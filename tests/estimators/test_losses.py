@@ -453,12 +453,12 @@ def test_ramps_are_found_behind_outliers():
     [
         ({"loss": "poisson"}, -2.0, "loss='poisson' needs targets >= 0; got -2"),
         ({"loss": "gamma"}, 0.0, "loss='gamma' needs targets > 0; got 0"),
-        ({"loss": "gamma"}, -1.5, "Loss='squared_error' takes any number"),
+        ({"loss": "gamma"}, -1.5, "Take loss='squared_error', which takes any"),
         (
             {"loss": "tweedie", "power": 1.2}, -1.0,
             "loss='tweedie' with power=1.2 needs targets >= 0",
         ),
-        ({"loss": "tweedie", "power": 2.5}, 0.0, "power below 2, takes zeros"),
+        ({"loss": "tweedie", "power": 2.5}, 0.0, "Take loss='tweedie' with power=1.5"),
     ],
 )  # fmt: skip
 def test_targets_without_a_prediction_are_refused(table, case, bad, message):
@@ -537,3 +537,41 @@ def test_where_most_targets_are_equal(table, name):
 def test_the_repr_names_what_differs():
     shown = repr(SpectralMLPRegressor(loss="quantile", quantile=[0.1, 0.9]))
     assert shown == "SpectralMLPRegressor(loss='quantile', quantile=[0.1, 0.9])"
+
+
+def test_a_fitted_network_is_what_it_was_fitted_as(table):
+    """Parameters that are set afterwards count for the next fit."""
+    X, y = table
+    curves = regressor(CASES["curves"]).fit(X, y)
+    plain = regressor(CASES["quantile"]).fit(X, y)
+    expected = curves.predict(X), curves.score(X, y), plain.predict(X)
+    curves.set_params(loss="poisson", quantile=0.3)
+    plain.set_params(quantile=[0.1, 0.9])
+    np.testing.assert_array_equal(curves.predict(X), expected[0])
+    assert curves.score(X, y) == expected[1]
+    np.testing.assert_array_equal(plain.predict(X), expected[2])
+    assert plain.predict(X).shape == y.shape
+    for values in pruning_curve(curves, X, y).scores.values():
+        assert np.ravel(values)[-1] == pytest.approx(expected[1])
+
+
+@pytest.mark.parametrize("first", ["squared_error", "poisson", "huber"])
+@pytest.mark.parametrize("then", ["squared_error", "poisson", "huber", "tweedie"])
+@pytest.mark.parametrize("how", ["partial_fit", "warm_start", "refit"])
+def test_what_goes_on_has_the_same_loss(table, first, then, how):
+    X, y = table
+    model = regressor(loss=first, warm_start=how == "warm_start", max_iter=5).fit(X, y)
+    before = model.predict(X)
+    model.set_params(loss=then)
+
+    def go_on():
+        if how == "refit":
+            return model.prune(X, y, n_nodes=5, refit=True)
+        return model.partial_fit(X, y) if how == "partial_fit" else model.fit(X, y)
+
+    if first == then:
+        assert np.isfinite(go_on().predict(X)).all()
+        return
+    with pytest.raises(ValueError, match="go on with the fitted network, with loss="):
+        go_on()
+    np.testing.assert_array_equal(model.predict(X), before)
