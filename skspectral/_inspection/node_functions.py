@@ -77,7 +77,8 @@ def node_functions(estimator, X):
             What it then adds to the outputs, times its activation; None with more than
             one hidden layer. With a ReLU or no activation the functions and the bias
             are multiplied by the norm of a node's weights, which have norm 1 then: so
-            they are in units of the target, or of the logit.
+            they are in units of the target, of its logarithm (with a log link) or of
+            the logit. Of several quantiles all outputs but the middle one are steps.
 
     Raises
     ------
