@@ -10,50 +10,13 @@ read from the folder named by SKSPECTRAL_TABLES.
 """
 
 import argparse
-import time
-import warnings
 
 import numpy as np
 from joblib import delayed
 from kept import Kept
-from peers import BUNDLED, OPEN, OURS, frame, is_regression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import train_test_split
+from peers import BUNDLED, OPEN, frame, measure
 
 RULES = {"best": "best", "1se": "one_standard_error"}
-
-
-def measure(name, seed, who, parameters):
-    """Score on test rows, seconds, core and the candidates tried, of one fit."""
-    import torch
-
-    torch.set_num_threads(1)
-    X, y = frame(name)
-    regression = is_regression(name)
-    rows, others = train_test_split(
-        np.arange(len(y)), test_size=0.2, random_state=seed,
-        stratify=None if regression else y,
-    )  # fmt: skip
-    model = OURS[who][0 if regression else 1](random_state=seed, **parameters)
-    start = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(X.iloc[rows], y[rows])
-    result = {"seconds": time.process_time() - start, "core": sum(model.core_sizes_)}
-    if regression:
-        apart = model.predict(X.iloc[others]) - y[others]
-        result["score"] = float(np.sqrt(np.mean(apart**2)) / np.std(y[others]))
-    else:
-        result["score"] = float(
-            log_loss(y[others], model.predict_proba(X.iloc[others]))
-        )
-    if who == "cv":
-        tried = np.isfinite(model.scores_path_).any(-1)
-        result["tried"] = [
-            [model.encodings_[e], float(model.alphas_[a])]
-            for e, a in np.argwhere(tried)
-        ]
-    return result
 
 
 def main():
@@ -70,7 +33,7 @@ def main():
         """Results of one estimator on all splits."""
         return kept.results(
             {
-                f"{name}-{tag}-{seed}": delayed(measure)(name, seed, who, parameters)
+                f"{name}-{tag}-{seed}": delayed(measure)(who, name, seed, parameters)
                 for seed in splits
             }
         )

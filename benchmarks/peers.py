@@ -149,7 +149,7 @@ def make_model(who, name, seed, changes):
 
 
 def measure(who, name, seed, changes):
-    """Score, seconds and core of one fit on one split."""
+    """Score, seconds and more of one fit on one split."""
     import torch
 
     torch.set_num_threads(1)
@@ -196,6 +196,11 @@ def measure(who, name, seed, changes):
         choice = getattr(model, "choice_", model)
         result["alpha"] = float(choice.alpha_)
         result["encoding"] = getattr(choice, "encoding_", choice.encoding)
+    if who == "cv":
+        result["tried"] = [
+            [model.encodings_[e], float(model.alphas_[a])]
+            for e, a in np.argwhere(np.isfinite(model.scores_path_).any(-1))
+        ]
     return result
 
 

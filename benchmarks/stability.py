@@ -3,9 +3,11 @@
 Run ``python benchmarks/stability.py``. On each table, ten fits that differ in their
 seed, ten on bootstrap samples of the rows, and ten on halves of the rows, two for each
 of five cuts; once at ``alpha="auto"`` and once with alpha chosen on a fifth of the rows
-that is held out. Printed are the cores, the columns among the five that matter most,
-and the score on rows that no fit saw. ``--figure`` draws them. Tables beyond
-scikit-learn's own are read from the folder named by SKSPECTRAL_TABLES.
+that is held out (``--alpha`` takes one of the two). A bootstrap sample has each of its
+rows once, with a weight: repeated rows would be fitted and held out at once. Printed
+are the cores, the columns among the five that matter most, and the score on rows that
+no fit saw. ``--figure`` draws them. Tables beyond scikit-learn's own are read from the
+folder named by SKSPECTRAL_TABLES.
 """
 
 import argparse
@@ -27,17 +29,19 @@ from skspectral import (
 
 TABLES = ("california", "bike_sharing", "adult")
 WAYS = ("seeds", "bootstrap", "halves")
+ALPHA = ("auto", "chosen")
 N_TOP = 5
 
 
 def rows_of(way, number, rows):
-    """Rows of one fit, and its seed."""
+    """Rows of one fit, their weights, and its seed."""
     if way == "seeds":
-        return rows, number
+        return rows, None, number
     rng = np.random.default_rng(number // 2 if way == "halves" else number)
     if way == "bootstrap":
-        return rng.choice(rows, len(rows)), 0
-    return np.sort(rng.permutation(rows).reshape(2, -1)[number % 2]), 0
+        own, counts = np.unique(rng.choice(rows, len(rows)), return_counts=True)
+        return own, counts.astype(float), 0
+    return np.sort(rng.permutation(rows).reshape(2, -1)[number % 2]), None, 0
 
 
 def measure(name, way, number, chooses):
@@ -53,14 +57,14 @@ def measure(name, way, number, chooses):
         stratify=None if regression else y,
     )  # fmt: skip
     rows = rows[: len(rows) // 2 * 2]
-    own, seed = rows_of(way, number, rows)
+    own, weight, seed = rows_of(way, number, rows)
     if chooses:
         kind = SpectralMLPRegressorCV if regression else SpectralMLPClassifierCV
         model = kind(cv=0.2, random_state=seed)
     else:
         kind = SpectralMLPRegressor if regression else SpectralMLPClassifier
         model = kind(random_state=seed)
-    model.fit(X.iloc[own], y[own])
+    model.fit(X.iloc[own], y[own], sample_weight=weight)
     order = np.argsort(-model.feature_importances_)[:N_TOP]
     return {
         "core": sum(model.core_sizes_),
@@ -108,6 +112,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="*", default=TABLES)
     parser.add_argument("--ways", nargs="*", default=WAYS)
+    parser.add_argument("--alpha", nargs="*", default=ALPHA, choices=ALPHA)
     parser.add_argument("--number", type=int, default=10, help="of fits in each way")
     kept = Kept(parser, "stability")
     parser.add_argument("--figure", help="PNG to write")
@@ -118,7 +123,7 @@ def main():
         if frame(name) is None:
             print(f"{name:13} absent")
             continue
-        for chooses in (0, 1):
+        for chooses in (ALPHA.index(a) for a in arguments.alpha):
             for way in arguments.ways:
                 tag = f"{name}-{way}-{'cv' if chooses else 'auto'}"
                 own = kept.results(

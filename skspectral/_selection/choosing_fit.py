@@ -146,7 +146,7 @@ class ChoosesAlpha(BaseSpectralMLP):
             self._check_choice()
             scorer = self._scorer()
             routed = self._route(scorer, own, params)
-            seed = check_random_state(self.random_state).randint(2**31 - 2)
+            seed = self._whole_seed()
             network = self._network_at(seed, "auto", self.encoding)
             # Raises what a fit would raise, before any work.
             table, _ = network._read(X, y, **own)
@@ -188,6 +188,12 @@ class ChoosesAlpha(BaseSpectralMLP):
 
     def _resolve_alpha(self, n_rows, effective, x) -> None:
         self._n_rows, self._n_effective = n_rows, effective  # alpha_ stays
+
+    def _whole_seed(self) -> int:
+        """Return the seed of every fit; an integer `random_state` is that seed."""
+        if is_integer(self.random_state):
+            return int(self.random_state)
+        return check_random_state(self.random_state).randint(2**31 - 2)
 
     def _network_at(self, seed: int, alpha, encoding: str):
         """Return an unfitted network with the parameters of this estimator."""

@@ -46,7 +46,7 @@ class SpectralMLPRegressorCV(ChoosesAlpha, SpectralMLPRegressor):
     validation_fraction, n_iter_no_change, n_iter_warmup, shuffle
         As of :class:`SpectralMLPRegressor`.
     random_state, dtype, device, verbose
-        As of :class:`SpectralMLPRegressor`. One seed is drawn for all fits.
+        As of :class:`SpectralMLPRegressor`. An integer is the seed of every fit.
 
     Attributes
     ----------
@@ -222,7 +222,7 @@ class SpectralMLPClassifierCV(ChoosesAlpha, SpectralMLPClassifier):
     validation_fraction, n_iter_no_change, n_iter_warmup, shuffle
         As of :class:`SpectralMLPClassifier`.
     random_state, dtype, device, verbose, class_weight
-        As of :class:`SpectralMLPClassifier`. One seed is drawn for all fits.
+        As of :class:`SpectralMLPClassifier`. An integer is the seed of every fit.
 
     Attributes
     ----------
