@@ -235,9 +235,7 @@ class FittedSpectralMLP(HTMLBelowMixin, BaseEstimator):
             X = X.tocsr()
         state, x = self._state(), self._x_columns
         n_rows, out = X.shape[0], np.empty(0)
-        # Encoded columns are looked up: their inputs are never there.
-        widest = max(state.sizes if x.is_plain else (*state.sizes[1:], 4 * x.n_columns))
-        for rows in row_blocks(n_rows, widest):
+        for rows in row_blocks(n_rows, state.widest(x)):
             values = finish(state.outputs(X[rows], x, hidden=hidden))
             if rows.start == 0:
                 # One array, not a list of blocks: kept between the large buffers of

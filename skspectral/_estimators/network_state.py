@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -167,43 +167,64 @@ class NetworkState:
                 a = torch.addmm(bias, a, weight)
         return a.numpy()
 
+    def widest(self, inputs: Inputs) -> int:
+        """Most numbers that :meth:`outputs` holds of a row at once."""
+        if inputs.is_plain or len(self.phi) == 1:
+            return max(self.sizes)
+        # Encoded columns are looked up: their inputs are never there.
+        moving = self._looked_up(inputs).n_moving
+        return max(moving, 6 * inputs.n_columns, *self.sizes[2:])
+
     def outputs(self, rows, inputs: Inputs, *, hidden: bool = False) -> np.ndarray:
         """Outputs for rows of a table (n, d), or the last hidden activations."""
         if inputs.is_plain or len(self.phi) == 1:
             return self.propagate(inputs.standardized(rows), hidden=hidden)
         act = ACTIVATIONS[self.activation].function
-        _, *layers = self._affine
         rows = rows.toarray() if hasattr(rows, "toarray") else rows
         with torch.inference_mode():
-            first, moving, constant = self._first_layer(inputs)
-            a = act(first(rows))
-            if hidden and len(layers) == 1:
-                every = constant.repeat(len(a), 1)
-                every[:, moving] = a
+            found = self._looked_up(inputs)
+            a = act(found.tables(rows))
+            if hidden and len(self.phi) == 2:
+                every = found.constant.repeat(len(a), 1)
+                every[:, found.moving] = a
                 return every.numpy()
-            (weight, bias), *layers = layers
-            # Of nodes that no row moves the next layer gets a constant.
-            rest = torch.where(moving, 0.0, constant) @ weight
-            a = torch.addmm(bias + rest, a, weight[moving])
+            a = torch.addmm(found.bias, a, found.weight)
+            layers = self._affine[2:]
             for number, (weight, bias) in enumerate(layers):
                 a = act(a)
                 if not (hidden and number == len(layers) - 1):
                     a = torch.addmm(bias, a, weight)
         return a.numpy()
 
-    def _first_layer(
-        self, inputs: Inputs
-    ) -> tuple[NodeTables, torch.Tensor, torch.Tensor]:
-        """The first layer as tables; its nodes that rows move; what nodes send at 0."""
+    def _looked_up(self, inputs: Inputs) -> "LookedUp":
         found = vars(self).get("_tables")
         if found is None or found[0] is not inputs:
-            weight, bias = self._affine[0]
-            moving = (weight != 0).any(0)
-            constant = ACTIVATIONS[self.activation].function(bias)
-            tables = NodeTables(inputs, weight[:, moving].numpy(), bias[moving].numpy())
-            found = (inputs, (tables, moving, constant))
-            vars(self)["_tables"] = found
+            found = vars(self)["_tables"] = inputs, self._look_up(inputs)
         return found[1]
+
+    def _look_up(self, inputs: Inputs) -> "LookedUp":
+        """Both layers around the first hidden nodes, for lookup."""
+        (weight, bias), (weight_2, bias_2), *_ = self._affine
+        moving = (weight != 0).any(0)
+        constant = ACTIVATIONS[self.activation].function(bias)
+        tables = NodeTables(inputs, weight[:, moving].numpy(), bias[moving].numpy())
+        # Of nodes that no row moves the next layer gets a constant.
+        rest = torch.where(moving, 0.0, constant) @ weight_2
+        n_moving = int(moving.sum())
+        return LookedUp(
+            tables, moving, n_moving, constant, weight_2[moving], bias_2 + rest
+        )
+
+
+class LookedUp(NamedTuple):
+    """What a network with encoded columns needs to predict."""
+
+    tables: NodeTables
+    moving: torch.Tensor  # (n_nodes,): the first hidden nodes that rows move
+    n_moving: int
+    constant: torch.Tensor  # (n_nodes,): what nodes send at 0
+    weight: torch.Tensor  # (n_moving, n_next): of the next layer
+    bias: torch.Tensor  # (n_next,): with what the other nodes send
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """The first layer of a network with encoded columns, as a table to look values up in.
 
 What a column with ramps adds to a node is linear between two knots, so it is read from
-two rows of a table instead of being a product with some fifty inputs; what a category
-adds is one row. Measured on predictions of 10,000 rows: see docs/speed.md.
+two rows of a table, the value at the knot and the slope, instead of being a product
+with some fifty inputs; what a category adds is one row. Measured: see docs/speed.md.
 """
 
 import numpy as np
@@ -35,56 +35,78 @@ class NodeTables:
             scaled[n_first:],
             np.cumsum([len(k) - 1 for k in inputs.knots.values()], dtype=np.int64),
         )
-        # A number without ramps is a product; so is what lies beyond the knots.
-        bent = list(inputs.knots)
-        straight = np.setdiff1d(np.arange(n_first), bent)
-        self.straight, self.bent = straight, bent
-        self.lines = _tensor(scaled[straight])
-        self.beyond = _tensor(scaled[bent])
-        ends = [(k[0], k[-1]) for k in inputs.knots.values()]
-        self.low, self.high = _tensor(np.array(ends).reshape(-1, 2).T)
-        rows = [
-            knots[:, None] * scaled[place]
-            + np.r_[np.zeros((1, len(bias))), own].cumsum(0)
+        # A number without ramps is a product.
+        self.bent = list(inputs.knots)
+        self.straight = np.setdiff1d(np.arange(n_first), self.bent)
+        self.lines = _tensor(scaled[self.straight])
+        # Of each piece: where it starts, and value and slope of every node there.
+        pieces = [
+            _pieces(knots, scaled[place], own)
             for (place, knots), own in zip(inputs.knots.items(), ramps, strict=False)
         ]
-        starts = np.cumsum([0, *map(len, rows)])
-        self.starts = torch.from_numpy(starts[:-1])
-        self.last = torch.tensor([len(r) - 2 for r in rows], device="cpu")
-        # Dummies, and a row of zeros for none.
-        self.first_dummy = int(starts[-1])
-        self.table = _tensor(
-            np.concatenate([*rows, ramps[-1], np.zeros_like(bias)[None]])
+        starts = np.cumsum([0, *(len(first) for first, _, _ in pieces)])
+        self.starts = torch.from_numpy(starts[:-1, None])
+        self.knots = inputs.module.knots
+        none = np.empty((0, len(bias)))
+        columns = zip((np.empty(0), none, none), *pieces, strict=True)
+        self.firsts, self.values, self.slopes = (
+            _tensor(np.concatenate(own)) for own in columns
         )
+        # Dummies, and a row of zeros for none.
+        self.has_dummies = len(inputs.dummies) > 0
+        self.dummies = _tensor(np.concatenate([ramps[-1], np.zeros_like(bias)[None]]))
         # The mean of an input is taken off once and for all.
         self.bias = _tensor(bias - statistics.mean @ scaled)
 
     def __call__(self, rows: np.ndarray) -> Tensor:
         """Inputs of the activations of the first layer, (n, n_nodes), float64."""
         x = rows_as_tensor(rows)
-        numbers, positions, slots = self.module.coordinates(x)
-        z = torch.addmm(self.bias, numbers[:, self.straight], self.lines)
-        n_bent = positions.shape[1]
-        indices = [
-            torch.where(slots < 0, len(self.table) - 1, slots + self.first_dummy)
-        ]
-        shares = [torch.ones_like(indices[0], dtype=torch.float64)]
-        if n_bent:
-            knot = torch.minimum(positions.long(), self.last)
-            share = positions - knot
-            knot = knot + self.starts
-            indices += [knot, knot + 1]
-            shares += [1 - share, share]
-            own = numbers[:, self.bent]
-            outside = own - torch.clamp(own, self.low, self.high)
-            if outside.any():
-                z.addmm_(outside, self.beyond)
-        index, share = torch.cat(indices, 1), torch.cat(shares, 1)
-        if not index.shape[1]:  # gaps are all there is
-            return z
-        return z + torch.nn.functional.embedding_bag(
-            index, self.table, mode="sum", per_sample_weights=share
-        )
+        numbers = self.module.filled(x)
+        z = self.bias
+        if len(self.straight):
+            z = torch.addmm(z, numbers[:, self.straight], self.lines)
+        if self.bent:
+            every = len(self.bent) == numbers.shape[1]
+            own = (numbers if every else numbers[:, self.bent]).T.contiguous()
+            piece = torch.searchsorted(self.knots, own, right=True).add_(self.starts)
+            apart = own.sub_(self.firsts.take(piece)).T.contiguous()
+            piece = piece.T.contiguous()
+            z = _sums(self.values, piece).add_(z)
+            z.add_(_sums(self.slopes, piece, apart))
+        if self.has_dummies:
+            z = _sums(self.dummies, self.module.slots(x) % len(self.dummies)).add_(z)
+        return z.expand(len(x), -1)  # gaps may be all there is
+
+
+def _sums(table: Tensor, index: Tensor, share: Tensor | None = None) -> Tensor:
+    """Sums over the rows of a table named by each row of `index`, weighted."""
+    n, length = index.shape
+    if share is None:  # without weights torch takes twice as long
+        share = torch.ones(n, length, dtype=table.dtype, device="cpu")
+    starts = torch.arange(0, n * length, length, device="cpu")
+    sums, *_ = torch.embedding_bag(
+        table, index.view(-1), starts, per_sample_weights=share.view(-1)
+    )
+    return sums
+
+
+def _pieces(knots: np.ndarray, line: np.ndarray, ramps: np.ndarray):
+    """Start, value there and slope of each linear piece, below and above included.
+
+    Parameters
+    ----------
+    knots : ndarray of shape (m + 1,)
+    line : ndarray of shape (n_nodes,)
+        Weights of the number itself.
+    ramps : ndarray of shape (m, n_nodes)
+    """
+    values = knots[:, None] * line + np.r_[np.zeros((1, len(line))), ramps].cumsum(0)
+    between = line + ramps / np.diff(knots)[:, None]
+    return (
+        np.r_[knots[:1], knots],
+        np.concatenate([values[:1], values]),
+        np.concatenate([line[None], between, line[None]]),
+    )
 
 
 def _tensor(array: np.ndarray) -> Tensor:

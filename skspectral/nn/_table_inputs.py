@@ -94,6 +94,10 @@ class TableInputs(nn.Module):
     ) -> None:
         super().__init__()
         self.n_dummies = n_dummies
+        # Steps that change nothing are left out.
+        self.has_indicators = len(missing) > 0
+        self.all_numbers = not categorical and [*numbers] == [*range(len(numbers))]
+        self.bounded = bool((low > -torch.inf).any() | (high < torch.inf).any())
 
         def integers(values: Sequence[int]) -> Tensor:
             return torch.tensor(values, dtype=torch.int64, device="cpu")
@@ -131,13 +135,20 @@ class TableInputs(nn.Module):
 
     def coordinates(self, x: Tensor) -> Coordinates:
         """Return rows (n, d), float64, as their coordinates."""
-        x_numbers = x[:, self.numbers]
-        is_missing = x_numbers.isnan()
-        x_numbers = torch.where(is_missing, self.fill, x_numbers)
-        x_numbers = x_numbers.clamp(self.low, self.high)
-        indicators = is_missing[:, self.missing].to(x.dtype)
-        numbers = torch.cat([x_numbers, indicators], 1)
-        return Coordinates(numbers, self._positions(x_numbers), self._slots(x))
+        numbers = self.filled(x)
+        own = numbers[:, : len(self.numbers)]
+        return Coordinates(numbers, self._positions(own), self.slots(x))
+
+    def filled(self, x: Tensor) -> Tensor:
+        """Return the numeric columns without gaps, and the indicators of gaps."""
+        numbers = x if self.all_numbers else x[:, self.numbers]
+        is_missing = numbers.isnan()
+        numbers = torch.where(is_missing, self.fill, numbers)
+        if self.bounded:
+            numbers = numbers.clamp(self.low, self.high)
+        if not self.has_indicators:
+            return numbers
+        return torch.cat([numbers, is_missing[:, self.missing].to(x.dtype)], 1)
 
     def _positions(self, numbers: Tensor) -> Tensor:
         x = numbers[:, self.bent].T.contiguous()  # (n_bent, n)
@@ -146,7 +157,8 @@ class TableInputs(nn.Module):
         low, high = self.knots.gather(1, k), self.knots.gather(1, k + 1)
         return (k + ((x - low) / (high - low)).clamp(0, 1)).T
 
-    def _slots(self, x: Tensor) -> Tensor:
+    def slots(self, x: Tensor) -> Tensor:
+        """Return the number of the dummy that is 1, by categorical column."""
         codes = x[:, self.categorical]
         unseen, missing = self.n_codes, self.n_codes + 1
         known = (codes >= 0) & (codes < self.n_codes)
