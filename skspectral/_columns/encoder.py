@@ -35,7 +35,7 @@ ENCODER_RULES = {
         lambda v: is_finite_number(v) and v > 0,
         "Smaller is smoother; encoding='linear' has no bends at all.",
     ),
-    "extrapolation": one_of("linear", "constant"),
+    "extrapolation": one_of("limited", "linear", "constant"),
     "max_categories": count_of("It counts the dummies of a column."),
     "standardize": FLAG,
 }
@@ -63,9 +63,10 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
         How much a function may bend. Each of the m ramps of a column has a standard
         deviation of ``tau / sqrt(m)``: the smaller it is, the dearer a bend is to a
         model with an L2 penalty.
-    extrapolation : {"linear", "constant"}, default="linear"
-        Whether a column with ramps goes on beyond the rows of `fit`, or stays at its
-        ends. A column without ramps goes on.
+    extrapolation : {"limited", "linear", "constant"}, default="limited"
+        How far a column with ramps goes on beyond the rows of `fit`: as far as the
+        middle nine tenths of its rows span, without a limit, or not at all. From there
+        on it is constant. A column without ramps goes on.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Names, positions or a mask of the columns of categories. ``"from_dtype"``: those
         of a frame that hold strings, categories or objects that are no numbers, and
@@ -127,7 +128,7 @@ class ColumnEncoder(TransformerMixin, BaseEstimator):
         encoding="auto",
         n_knots=48,
         tau=2.0,
-        extrapolation="linear",
+        extrapolation="limited",
         categorical_features="from_dtype",
         max_categories=100,
         standardize=True,

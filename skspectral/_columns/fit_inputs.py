@@ -23,6 +23,7 @@ from skspectral._columns.statistics import (
     column_statistics,
     identity_statistics,
     row_blocks,
+    weighted_quantiles,
 )
 
 __all__ = ["Encoding", "fit_inputs"]
@@ -31,6 +32,7 @@ __all__ = ["Encoding", "fit_inputs"]
 TEST_ROWS = 20_000
 TEST_NUMBERS = 2**22
 FEWEST_TEST_ROWS = 4_000  # or the table is too wide
+MIDDLE = (0.05, 0.95)
 FEWEST_IDLE_ROWS = 1_000  # to say that a column says nothing
 
 
@@ -40,7 +42,7 @@ class Encoding(NamedTuple):
     encoding: str = "linear"
     n_knots: int = 48
     tau: float = 2.0
-    extrapolation: str = "linear"
+    extrapolation: str = "limited"
     max_categories: int = 100
 
 
@@ -101,14 +103,15 @@ def fit_inputs(
         shares, idle = _shares(linear, table, targets, rules.n_knots)
         layout = dataclasses.replace(layout, idle=idle)
         linear = dataclasses.replace(linear, idle=idle)
-    knots = _knots_of_columns(table, numbers, list(shares), rules.n_knots)
+    knots, spans = _knots_of_columns(table, numbers, list(shares), rules.n_knots)
     if not knots:
         return linear
     limits = None
-    if rules.extrapolation == "constant":
+    if rules.extrapolation != "linear":
         limits = np.outer([-np.inf, np.inf], np.ones(len(numbers)))
         for place, between in knots.items():
-            limits[:, place] = between[0], between[-1]
+            more = spans[place] if rules.extrapolation == "limited" else 0.0
+            limits[:, place] = between[0] - more, between[-1] + more
     layout = dataclasses.replace(layout, knots=knots, range=limits)
     tau = {place: rules.tau * shares[place] for place in knots}
     return _with_statistics(layout, statistics, table, tau)
@@ -176,10 +179,13 @@ def _with_statistics(
 
 def _knots_of_columns(
     table: Samples, numbers: tuple[int, ...], places: list[int], n_knots: int
-) -> dict[int, np.ndarray]:
-    """Knots of the numeric columns at some places that have more than two values."""
+) -> tuple[dict[int, np.ndarray], dict[int, float]]:
+    """Knots of the numeric columns at some places that have more than two values.
+
+    And what the middle nine tenths of their rows span.
+    """
     X = table.X.tocsc() if places and sparse.issparse(table.X) else table.X
-    knots = {}
+    knots, spans = {}, {}
     for place in places:
         values = X[:, numbers[place]]
         values = values.toarray() if sparse.issparse(X) else values
@@ -190,7 +196,9 @@ def _knots_of_columns(
         own = knots_of(values, weight, n_knots) if len(values) else values
         if len(own) > 2:
             knots[place] = own
-    return knots
+            low, high = weighted_quantiles(values[:, None], weight, MIDDLE)[:, 0]
+            spans[place] = float(high - low)
+    return knots, spans
 
 
 def _shares(
@@ -210,7 +218,7 @@ def _shares(
     weight = None if table.weight is None else table.weight[rows]
     places = list(range(len(inputs.numbers)))
     some = Samples(numbers, table.y, weight)
-    knots = _knots_of_columns(some, tuple(places), places, n_knots)
+    knots, _ = _knots_of_columns(some, tuple(places), places, n_knots)
     test = ask_columns(inputs.standardized(part), numbers, knots, targets(rows), weight)
     shares = strengths_of_ramps(test.gains, len(rows))
     moving = [p for p, gain in zip(knots, test.gains, strict=True) if gain > LEAST_GAIN]

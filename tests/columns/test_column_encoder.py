@@ -3,6 +3,7 @@
 import datetime
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skspectral import ColumnEncoder
+from skspectral import ColumnEncoder, SpectralMLPRegressor
 
 REASON = "a row of weight 2 is not two rows where the additive model counts rows"
 CHECKS = {
@@ -223,12 +224,41 @@ def test_outside_the_rows_of_fit(rng):
     X = rng.uniform(size=(100, 1))
     far = np.array([[-10.0], [10.0]])
     options = {"encoding": "piecewise", "n_knots": 5}
-    line = ColumnEncoder(**options).fit(X).transform(far)
+    line = ColumnEncoder(**options, extrapolation="linear").fit(X).transform(far)
     flat = ColumnEncoder(**options, extrapolation="constant").fit(X)
     ends = np.array([X.min(0), X.max(0)])
     np.testing.assert_allclose(flat.transform(far), flat.transform(ends))
     assert line[1, 0] > 30
     np.testing.assert_allclose(line[:, 1:], flat.transform(far)[:, 1:])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_beyond_the_rows_as_far_as_their_middle_spans(rng, weighted):
+    X = rng.exponential(size=(200, 1)) ** 3  # a heavy tail
+    weight = rng.integers(1, 4, 200) if weighted else None
+    encoder = ColumnEncoder(encoding="piecewise").fit(X, sample_weight=weight)
+    rows = X if weight is None else np.repeat(X, weight, axis=0)
+    low, high = np.quantile(rows, [0.05, 0.95], method="averaged_inverted_cdf")
+    ends = np.array([X.min() - (high - low), X.max() + (high - low)])
+    line = clone(encoder).set_params(extrapolation="linear")
+    line.fit(X, sample_weight=weight)
+    near = np.linspace(*ends, 30)[:, None]
+    np.testing.assert_array_equal(encoder.transform(near), line.transform(near))
+    far = np.array([[-1e3], [1e6]])
+    np.testing.assert_allclose(encoder.transform(far), encoder.transform(ends[:, None]))
+
+
+def test_one_row_far_outside_does_not_explode():
+    rng = np.random.default_rng(0)
+    X = rng.exponential(size=(600, 2))
+    y = np.minimum(X[:, 0], 1.0) + 0.3 * np.sin(3 * X[:, 1])
+    network = SpectralMLPRegressor(encoding="piecewise", max_iter=60, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network.fit(X, y)
+    far = network.predict([[1e4, 0.5], [0.5, 1e4]])
+    assert y.min() - 3 < far.min()
+    assert far.max() < y.max() + 3
 
 
 @pytest.mark.parametrize("encoding", ["linear", "piecewise"])
