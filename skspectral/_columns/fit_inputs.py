@@ -32,8 +32,8 @@ __all__ = ["Encoding", "fit_inputs"]
 TEST_ROWS = 20_000
 TEST_NUMBERS = 2**22
 FEWEST_TEST_ROWS = 4_000  # or the table is too wide
-MIDDLE = (0.05, 0.95)
 FEWEST_IDLE_ROWS = 1_000  # to say that a column says nothing
+MIDDLE = (0.05, 0.95)  # of the rows: their span is how far a column goes on
 
 
 class Encoding(NamedTuple):

@@ -1,7 +1,7 @@
 """The first layer of a network with encoded columns, as a table to look values up in.
 
 What a column with ramps adds to a node is linear between two knots, so it is read from
-two rows of a table, the value at the knot and the slope, instead of being a product
+two rows of a table, the value at the knot and the rise, instead of being a product
 with some fifty inputs; what a category adds is one row. Measured: see docs/speed.md.
 """
 
@@ -39,17 +39,17 @@ class NodeTables:
         self.bent = list(inputs.knots)
         self.straight = np.setdiff1d(np.arange(n_first), self.bent)
         self.lines = _tensor(scaled[self.straight])
-        # Of each piece: where it starts, and value and slope of every node there.
+        # Of each piece: start and length, value at the start and rise of every node.
         pieces = [
             _pieces(knots, scaled[place], own)
             for (place, knots), own in zip(inputs.knots.items(), ramps, strict=False)
         ]
-        starts = np.cumsum([0, *(len(first) for first, _, _ in pieces)])
+        starts = np.cumsum([0, *(len(first) for first, *_ in pieces)])
         self.starts = torch.from_numpy(starts[:-1, None])
         self.knots = inputs.module.knots
         none = np.empty((0, len(bias)))
-        columns = zip((np.empty(0), none, none), *pieces, strict=True)
-        self.firsts, self.values, self.slopes = (
+        columns = zip((np.empty(0), np.empty(0), none, none), *pieces, strict=True)
+        self.firsts, self.lengths, self.values, self.rises = (
             _tensor(np.concatenate(own)) for own in columns
         )
         # Dummies, and a row of zeros for none.
@@ -69,10 +69,10 @@ class NodeTables:
             every = len(self.bent) == numbers.shape[1]
             own = (numbers if every else numbers[:, self.bent]).T.contiguous()
             piece = torch.searchsorted(self.knots, own, right=True).add_(self.starts)
-            apart = own.sub_(self.firsts.take(piece)).T.contiguous()
+            own.sub_(self.firsts.take(piece)).div_(self.lengths.take(piece))
             piece = piece.T.contiguous()
             z = _sums(self.values, piece).add_(z)
-            z.add_(_sums(self.slopes, piece, apart))
+            z.add_(_sums(self.rises, piece, own.T.contiguous()))
         if self.has_dummies:
             z = _sums(self.dummies, self.module.slots(x) % len(self.dummies)).add_(z)
         return z.expand(len(x), -1)  # gaps may be all there is
@@ -91,7 +91,10 @@ def _sums(table: Tensor, index: Tensor, share: Tensor | None = None) -> Tensor:
 
 
 def _pieces(knots: np.ndarray, line: np.ndarray, ramps: np.ndarray):
-    """Start, value there and slope of each linear piece, below and above included.
+    """Start, length, value at the start and rise of each linear piece.
+
+    The first lies below the knots, the last above; their length is 1. Rises, not
+    slopes: those of two knots as near as the smallest numbers are infinite.
 
     Parameters
     ----------
@@ -101,11 +104,12 @@ def _pieces(knots: np.ndarray, line: np.ndarray, ramps: np.ndarray):
     ramps : ndarray of shape (m, n_nodes)
     """
     values = knots[:, None] * line + np.r_[np.zeros((1, len(line))), ramps].cumsum(0)
-    between = line + ramps / np.diff(knots)[:, None]
+    lengths = np.diff(knots)
     return (
         np.r_[knots[:1], knots],
+        np.r_[1.0, lengths, 1.0],
         np.concatenate([values[:1], values]),
-        np.concatenate([line[None], between, line[None]]),
+        np.concatenate([line[None], ramps + lengths[:, None] * line, line[None]]),
     )
 
 

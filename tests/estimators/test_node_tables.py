@@ -57,3 +57,13 @@ def test_rows_on_knots_and_of_equal_numbers(rng):
     with torch.no_grad():
         expected = model.to_torch()(torch.from_numpy(grid))[:, 0].numpy()
     np.testing.assert_allclose(model.predict(grid), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_knots_as_near_as_the_smallest_numbers(rng):
+    X = np.c_[rng.choice([0, 1e-310, 2e-310, 0.1, 0.5, 1.0], 400), rng.normal(size=400)]
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=8, encoding="piecewise", max_iter=30, random_state=0
+    ).fit(X, (X[:, 0] > 0) + X[:, 1])
+    with torch.no_grad():
+        expected = model.to_torch()(torch.from_numpy(X))[:, 0].numpy()
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-5)
