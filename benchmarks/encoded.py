@@ -2,11 +2,10 @@
 
 Run ``python benchmarks/encoded.py``, on one thread. Needs California Housing in
 scikit-learn's data folder. Fits are in pairs, so that a slow machine is slow for both;
-each number is a median. "ways" times the products of the first layer of one step, with
-8 columns of 48 knots and 412 rows: as one product with the inputs, which have to be
-computed from what is held first; and as a lookup in a table of the values at the knots,
-forward, and backward as a scatter of as many rows. "memory" fits 1,000,000 rows of 20
-columns for one epoch.
+each number is a median. "ways" times whole steps, with what their minibatches take, at
+several shapes: with products of the first layer and with lookups
+(skspectral/_engine/lookup.py), and says which of them fits of that shape use. "memory"
+fits 1,000,000 rows of 20 columns for one epoch.
 """
 
 import argparse
@@ -20,9 +19,25 @@ import torch
 from sklearn.datasets import fetch_california_housing
 
 from skspectral import SpectralMLPRegressor
-from skspectral._engine.encoded_rows import Expansion
+from skspectral._engine import lookup
+from skspectral._engine.encoded_rows import EncodedRows, Expansion, Layout
+from skspectral._engine.flat_parameters import FlatParameters
+from skspectral._engine.forward_backward import ForwardBackward
+from skspectral._engine.losses import SquaredError
+from skspectral._engine.minibatches import Minibatches
+from skspectral._engine.optimizers import make_optimizer
+from skspectral._engine.rows import DenseRows
+from skspectral._engine.run_table import LayerRule, Schedule
+from skspectral.nn import SpectralMLP
 
-N_ROWS, N_COLUMNS, N_KNOTS = 412, 8, 48
+LAYOUTS = {
+    "8 of 48 ramps": Layout(8, (48,) * 8, ()),
+    "8 of 24 ramps": Layout(8, (24,) * 8, ()),
+    "8 of 8 ramps": Layout(8, (8,) * 8, ()),
+    "64 of 14 ramps": Layout(64, (14,) * 64, ()),
+    "3 of 48, 75 categories": Layout(6, (48,) * 3, (5, 10, 20, 40)),
+    "98 categories": Layout(6, (), (8, 16, 7, 14, 6, 5, 2, 40)),
+}
 
 
 def seconds(call, repeats):
@@ -78,39 +93,61 @@ def predictions(X, y):
 
 
 def ways():
-    """The products of the first layer of one step, as a product and as a lookup."""
-    n_ramps = N_KNOTS - 1
-    n_inputs = N_COLUMNS * (1 + n_ramps)
-    held = torch.rand(N_ROWS, 2 * N_COLUMNS)
-    own = torch.arange(N_COLUMNS)
-    source = torch.cat([own, N_COLUMNS + own.repeat_interleave(n_ramps)])
-    numbers = (torch.rand(n_inputs) for _ in range(4))
-    none = torch.zeros(0, dtype=torch.int64)
-    expand = Expansion(source, *numbers, 0, none, torch.zeros(0))
-    x = torch.empty(N_ROWS, n_inputs)
-    n_values = N_COLUMNS * N_KNOTS
-    index = torch.randint(0, n_values, (N_ROWS, 2 * N_COLUMNS))
-    share = torch.rand(N_ROWS, 2 * N_COLUMNS)
-    print(f"\nFirst layer of a step, {n_inputs} inputs, {N_ROWS} rows: microseconds")
-    print(
-        f"inputs from what is held: {1e6 * seconds(lambda: expand(held, x), 500):.0f}"
-    )
-    print(f"{'nodes':>6}{'product':>10}{'gradient':>10}{'lookup':>10}{'scatter':>10}")
-    for width in (16, 32, 64, 256):
-        weight, d = torch.rand(n_inputs, width), torch.rand(N_ROWS, width)
-        z, gradient = torch.empty(N_ROWS, width), torch.empty(width, n_inputs)
-        table, scattered = torch.rand(n_values, width), torch.zeros(n_values, width)
-        parts = torch.rand(index.numel(), width)
-        calls = (
-            lambda w=weight, z=z: torch.mm(x, w, out=z),
-            lambda d=d, g=gradient: torch.mm(d.T, x, out=g),
-            lambda t=table: torch.nn.functional.embedding_bag(
-                index, t, mode="sum", per_sample_weights=share
-            ),
-            lambda s=scattered, p=parts: s.index_add_(0, index.view(-1), p),
+    """A step with the first layer as products and as lookups, and which is chosen."""
+    print("\nA step, microseconds: the first layer by products, by lookups, the choice")
+    print(f"{'columns':24}{'rows':>6}{'nodes':>6}{'products':>10}{'lookups':>10}")
+    for name, layout in LAYOUTS.items():
+        for batch_size in (50, 200, 500):
+            for width in (16, 64, 256):
+                products, lookups = step_times(layout, batch_size, width)
+                chosen = lookup._pays(layout, batch_size, width)
+                line = (
+                    f"{name:24}{batch_size:6}{width:6}{products:10.0f}{lookups:10.0f}"
+                )
+                print(line + ("  lookups" if chosen else "  products"))
+
+
+def step_times(layout, batch_size, width, n_batches=24):
+    """Microseconds of a step in both ways, with all that its minibatch takes."""
+    generator = torch.Generator().manual_seed(0)
+    n = n_batches * batch_size
+
+    def places(counts):
+        return [torch.rand(n, 1, generator=generator) * m for m in counts]
+
+    n_numbers, n_ramps, n_dummies = layout
+    first = np.cumsum([0, *n_dummies])
+    slots = [p.floor() + f for p, f in zip(places(n_dummies), first, strict=False)]
+    numbers = torch.randn(n, n_numbers, generator=generator)
+    held = torch.cat([numbers, *places(n_ramps), *slots], 1)
+    mean, divisor = torch.rand(2, layout.n_encoded, dtype=torch.float64) + 0.5
+    rows = EncodedRows(DenseRows(held), Expansion(layout, mean, divisor, held.dtype))
+    y = torch.randn(n, 1, generator=generator)
+    network = SpectralMLP((rows.n_columns, width, 1), gate="out", batch_shape=(1,))
+    rules = [LayerRule("out", alpha_phi=1e-4, alpha_lambda=1e-4)]
+    rules.append(LayerRule(None, lambda_=False, alpha_phi=1e-4))
+    index, schedule = [torch.arange(n)], Schedule(n_epochs=1, batch_size=batch_size)
+    calls = []
+    for entries in (None, lookup.entry_rows([rows], [rows], y)):
+        parameters = FlatParameters(network, rules, rows_first=entries is not None)
+        own = None if entries is None else entries.lookup
+        step = ForwardBackward(parameters, SquaredError(), own)
+        optimizer = make_optimizer(parameters.trained)
+        minibatches = Minibatches(
+            step, entries or rows, y, index, None, schedule, [generator]
         )
-        times = (1e6 * seconds(call, 200) for call in calls)
-        print(f"{width:6}" + "".join(f"{t:10.0f}" for t in times))
+
+        def epoch(step=step, optimizer=optimizer, minibatches=minibatches):
+            for block in minibatches.epoch():
+                for batch in block.batches:
+                    step(batch)
+                    optimizer.step(step.gradient, 1e-3)
+
+        calls.append(epoch)
+    pairs = [[seconds(call, 1) for call in calls] for _ in range(9)]
+    return (
+        1e6 * statistics.median(own) / n_batches for own in zip(*pairs, strict=True)
+    )
 
 
 def memory():

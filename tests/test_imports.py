@@ -14,7 +14,7 @@ ARRAYS = {"joblib", "numpy", "scipy", "sklearn"}
 # A room is a folder, or a file beside them. It may import what its line names.
 MAY_IMPORT = {
     "nn": {"torch"},
-    "_engine": {"torch", "nn"},
+    "_engine": {"torch", "scipy", "nn"},
     "_core": {"torch", "numpy", "nn"},
     "_columns": ARRAYS | {"torch", "narwhals", "nn"},
     "_estimators": ARRAYS | {"torch", "nn", "_engine", "_core", "_columns"},

@@ -144,10 +144,10 @@ class Inputs:
         return np.where(is_missing, self.fill, rows) if is_missing.any() else rows
 
     def held(self, rows) -> np.ndarray:
-        """Return rows of a table as the numbers that `expansion` starts from, float64.
+        """Return rows of a table as they are held in training, float64.
 
         Numbers and indicators are scaled, then there are places among knots, then the
-        slots that are 1.
+        slots that are 1. See :class:`skspectral._engine.Expansion`.
         """
         if self.is_plain:
             return self.standardized(rows)
@@ -160,44 +160,14 @@ class Inputs:
         none = sum(self.n_dummies) + np.arange(len(self.dummies))
         return np.concatenate([numbers, positions, np.where(slots < 0, none, slots)], 1)
 
-    def expansion(self) -> dict[str, Any]:
-        """Arrays of :class:`skspectral._engine.Expansion`, for rows that are `held`."""
-        n_numbers = len(self.numbers) + len(self.missing)
-        n_ramps = [len(knots) - 1 for knots in self.knots.values()]
-        n_dummies, n_bent = sum(self.n_dummies), len(n_ramps)
-        mean, divisor = self.statistics.mean, self.statistics.divisor
-        ramp = np.concatenate([np.zeros(0), *map(np.arange, n_ramps)])
-        r = slice(n_numbers, n_numbers + len(ramp))
-        d = slice(r.stop, r.stop + n_dummies)
-        rest = np.full(n_dummies, np.inf)
-        numbers = np.arange(n_numbers)
-        off, on = -mean[d] / divisor[d], (1 - mean[d]) / divisor[d]
-        # The slot of no dummy sets one of the column to what it is anyway.
-        first = np.cumsum([0, *self.n_dummies])[:-1].astype(np.int64)
-        return {
-            "source": np.concatenate(
-                [
-                    numbers,
-                    n_numbers + np.repeat(np.arange(n_bent), n_ramps),
-                    np.zeros(n_dummies),
-                ]
-            ).astype(np.int64),
-            "slope": np.concatenate(
-                [np.ones(n_numbers), 1 / divisor[r], np.zeros(n_dummies)]
-            ),
-            "offset": np.concatenate(
-                [np.zeros(n_numbers), -(ramp + mean[r]) / divisor[r], off]
-            ),
-            "low": np.concatenate(
-                [np.full(n_numbers, -np.inf), -mean[r] / divisor[r], -rest]
-            ),
-            "high": np.concatenate(
-                [np.full(n_numbers, np.inf), (1 - mean[r]) / divisor[r], rest]
-            ),
-            "n_slots": len(self.dummies),
-            "place": d.start + np.append(np.arange(n_dummies), first).astype(np.int64),
-            "value": np.append(on, off[first]),
-        }
+    @property
+    def layout(self) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+        """Counts of numbers with indicators, of ramps by column, of dummies by column.
+
+        As in :class:`skspectral._engine.Layout`.
+        """
+        n_ramps = tuple(len(knots) - 1 for knots in self.knots.values())
+        return len(self.numbers) + len(self.missing), n_ramps, self.n_dummies
 
     def updated(self, table: Samples) -> "Inputs":
         """The same inputs, with statistics of these rows and of those before."""

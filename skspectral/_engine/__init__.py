@@ -1,6 +1,6 @@
 """Trains K networks of one shape at once; tensors only."""
 
-from skspectral._engine.encoded_rows import EncodedRows, Expansion
+from skspectral._engine.encoded_rows import EncodedRows, Expansion, Layout
 from skspectral._engine.history import Epoch, History
 from skspectral._engine.losses import CrossEntropy, Loss, Sigmoid, SquaredError
 from skspectral._engine.network_batch import AfterStep
@@ -25,6 +25,7 @@ __all__ = [
     "History",
     "Huber",
     "LayerRule",
+    "Layout",
     "LogLink",
     "Loss",
     "Quantile",

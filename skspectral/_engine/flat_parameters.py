@@ -25,6 +25,8 @@ class FlatParameters:
         The networks of the batch; all by default.
     nodes : sequence of index tensors (K, width), one per hidden layer, optional
         The nodes of each of them; all by default. The others are left alone.
+    rows_first : bool
+        Whether the first layer is stored as (in, out) whatever its shape.
 
     Attributes
     ----------
@@ -47,6 +49,8 @@ class FlatParameters:
         rules: Sequence[LayerRule],
         members: Sequence[int] | None = None,
         nodes: Sequence[Tensor] | None = None,
+        *,
+        rows_first: bool = False,
     ) -> None:
         device = network.layers[0].phi.device
         if members is None:
@@ -70,6 +74,8 @@ class FlatParameters:
             (n_out > 1 or self.n_runs > 1) and n_out < n_in
             for n_in, n_out in itertools.pairwise(self.sizes)
         ]
+        if rows_first:
+            self.flipped[0] = False
         self.slots: dict[tuple[int, str], slice] = {}  # of the trained ones
         self.frozen: dict[tuple[int, str], Tensor] = {}
         alphas, start = [], 0

@@ -1,16 +1,18 @@
 """Minibatches of K runs: each run permutes and draws its own rows."""
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
-from skspectral._engine.rows import gather_rows
+from skspectral._engine.lookup import EntryRows
+from skspectral._engine.lookup_layer import LookupBlock
+from skspectral._engine.rows import Rows, gather_rows
 from skspectral._engine.run_table import Schedule
-from skspectral._engine.training_data import TrainingData
 
 __all__ = ["MinibatchBlock", "Minibatches", "epoch_shape"]
 
@@ -49,7 +51,8 @@ class Minibatches:
     Parameters
     ----------
     step : ForwardBackward
-    data : TrainingData
+    rows : Rows, or EntryRows where the first layer looks values up
+    target : Tensor of shape (n_samples, n_numbers)
     index : list of K index tensors
         The rows of each run. All runs must have equally many minibatches of equal size.
     weight : Tensor of shape (K, n), on the CPU, or None
@@ -61,18 +64,18 @@ class Minibatches:
     def __init__(
         self,
         step: ForwardBackward,
-        data: TrainingData,
+        rows: Rows | EntryRows,
+        target: Tensor,
         index: list[Tensor],
         weight: Tensor | None,
         schedule: Schedule,
         generators: list[torch.Generator],
     ) -> None:
-        rows, target = data.rows, data.target
         n_outputs = step.parameters.sizes[-1]
         self.step, self.rows, self.target, self.index = step, rows, target, index
-        self.loss = data.loss
+        self.loss = step.loss
         self.shuffle = schedule.shuffle
-        self.weight, self.factor = weight, data.loss.factor(n_outputs)
+        self.weight, self.factor = weight, self.loss.factor(n_outputs)
         cut = epoch_shape(len(index[0]), schedule.batch_size)
         self.n_batches, self.batch_size = cut
         self.single = step.single
@@ -97,14 +100,18 @@ class Minibatches:
             self.n_batches,
         )
         n_rows = self.per_block * n_runs * self.batch_size
-        self.x = like.new_empty(n_rows, rows.n_columns)
+        self.x: Tensor | LookupBlock
+        if isinstance(rows, EntryRows):
+            self.x = LookupBlock(
+                rows, self.stream, self.per_block, self.batch_size, like
+            )
+        else:
+            self.x = like.new_empty(n_rows, rows.n_columns)
         self.y = target.new_empty(n_rows, target.shape[1])
         self.w = like.new_empty(n_rows, 1)
         self.output = like.new_empty(n_rows, n_outputs)
-        self.drawn: tuple[Tensor, ...] | None = None  # rows of the streams
-        if len(streams) < n_runs:
-            n_drawn = n_rows // n_runs * len(streams)
-            self.drawn = tuple(torch.empty_like(t[:n_drawn]) for t in (self.x, self.y))
+        self.shares_rows = len(streams) < n_runs
+        if self.shares_rows:
             self.of_run = torch.tensor(self.stream, device=self.device)
         axis = () if self.single else (n_runs,)
         self.ones = like.new_ones(*axis, 1, self.batch_size)
@@ -169,19 +176,15 @@ class Minibatches:
     def _fill(self, places: slice, rows: Tensor) -> MinibatchBlock:
         """Gather rows of the streams for these places of an epoch."""
         n = places.stop - places.start
-        x, y, w, output = (t[:n] for t in (self.x, self.y, self.w, self.output))
-        if self.drawn is None:
-            self.rows.take(rows, x)
-            gather_rows(self.target, rows, y)
+        y, w, output = (t[:n] for t in (self.y, self.w, self.output))
+        if isinstance(self.x, LookupBlock):
+            self.x.fill(rows)
         else:
-            drawn_x, drawn_y = (t[: len(rows)] for t in self.drawn)
-            self.rows.take(rows, drawn_x)
-            gather_rows(self.target, rows, drawn_y)
-            self._scatter_to_runs(drawn_x, x)
-            self._scatter_to_runs(drawn_y, y)
+            self._gather(self.rows.take, rows, self.x[:n])
+        self._gather(partial(gather_rows, self.target), rows, y)
         w.copy_(self.row_factor[places])
         if self.weight is not None:
-            if self.drawn is not None:
+            if self.shares_rows:
                 by_run = rows.new_empty(n)
                 self._scatter_to_runs(rows, by_run)
                 rows = by_run
@@ -192,6 +195,15 @@ class Minibatches:
             return MinibatchBlock(batches, output, y, w)
         shape = (-1, len(self.index), self.batch_size)
         return MinibatchBlock(batches, *(t.unflatten(0, shape) for t in (output, y, w)))
+
+    def _gather(self, take: Callable, rows: Tensor, out: Tensor) -> None:
+        """Take rows of the streams, and give them to their runs."""
+        if not self.shares_rows:
+            take(rows, out)
+            return
+        drawn = out.new_empty(len(rows), out.shape[1])
+        take(rows, drawn)
+        self._scatter_to_runs(drawn, out)
 
     def _scatter_to_runs(self, drawn: Tensor, out: Tensor) -> None:
         """Copy the rows of each stream to its runs, minibatch by minibatch."""
@@ -208,14 +220,21 @@ class Minibatches:
         """Return views of one minibatch of the block, made once."""
         batch = self._views.get(places.start)
         if batch is None:
-            tensors = [t[places] for t in (self.x, self.y, self.w, self.output)]
-            if not self.single:
-                shape = (-1, self.batch_size)
-                tensors = [t.unflatten(0, shape) for t in tensors]
-            x, y, w, output = tensors
+            x: Any = self.x
+            if isinstance(x, LookupBlock):
+                x = x.batch(places.start // (len(self.index) * self.batch_size))
+            else:
+                x = self._of_batch(x, places)
+            y, w, output = (
+                self._of_batch(t, places) for t in (self.y, self.w, self.output)
+            )
             z, a, d = map(tuple, self.work)
             members = self.step.members(x, a, [*z, output])
             parts = self.loss.parts(y)
             batch = Minibatch(x, parts, w, self.ones, output, z, a, d, members)
             self._views[places.start] = batch
         return batch
+
+    def _of_batch(self, rows: Tensor, places: slice) -> Tensor:
+        own = rows[places]
+        return own if self.single else own.unflatten(0, (-1, self.batch_size))

@@ -10,8 +10,9 @@ from torch import Tensor
 from skspectral._engine import recorded_steps
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
+from skspectral._engine.lookup import lookup_of
 from skspectral._engine.losses import penalty
-from skspectral._engine.minibatches import Minibatches
+from skspectral._engine.minibatches import Minibatches, epoch_shape
 from skspectral._engine.optimizers import Optimizer, make_optimizer
 from skspectral._engine.recorded_steps import RecordedSteps
 from skspectral._engine.run_table import RunTable, rows_of
@@ -93,12 +94,24 @@ class NetworkBatch:
         self.generators = _share_generators(members.generators, own_index)
         self.loss = data.loss
         rules = table.select(self.members).layers
-        self.parameters = FlatParameters(network, rules, self.members, self.nodes)
+        _, batch_size = epoch_shape(len(own_index[0]), table.schedule.batch_size)
+        entries = lookup_of(
+            data.rows,
+            own_index,
+            batch_size,
+            self.nodes[0].shape[1] if self.nodes else 0,
+            network.layers[0].phi,
+        )
+        self.parameters = FlatParameters(
+            network, rules, self.members, self.nodes, rows_first=entries is not None
+        )
         self.optimizer = make_optimizer(self.parameters.trained)
-        self.step = ForwardBackward(self.parameters, self.loss)
+        lookup = None if entries is None else entries.lookup
+        self.step = ForwardBackward(self.parameters, self.loss, lookup)
         self.minibatches = Minibatches(
             self.step,
-            data,
+            data.rows if entries is None else entries,
+            data.target,
             own_index,
             None if weight is None else rows_of(weight, self.members),
             table.schedule,

@@ -1,7 +1,7 @@
 """Sources of rows: dense tensors, or sparse rows made dense block by block."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -79,10 +79,18 @@ class StackedRows:
         self.starts = torch.tensor(list(starts), device="cpu")
         self.n_rows, self.n_columns = int(self.starts[-1]), parts[0].n_columns
 
-    def take(self, index: Tensor, out: Tensor) -> None:
+    def part_of(self, row: int) -> int:
+        """Return the table that a row is from."""
+        return int(torch.searchsorted(self.starts, row, right=True)) - 1
+
+    def by_part(self, index: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield the number of each table, and which of the rows are from it."""
         home = torch.searchsorted(self.starts, index.cpu(), right=True) - 1
         for number in home.unique().tolist():
-            own = (home == number).to(index.device)
+            yield number, (home == number).to(index.device)
+
+    def take(self, index: Tensor, out: Tensor) -> None:
+        for number, own in self.by_part(index):
             rows = out.new_empty(int(own.sum()), self.n_columns)
             self.parts[number].take(index[own] - self.starts[number], rows)
             out[own] = rows

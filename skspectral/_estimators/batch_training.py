@@ -22,6 +22,7 @@ from skspectral._engine import (
     Expansion,
     History,
     LayerRule,
+    Layout,
     Rows,
     RunTable,
     SparseRows,
@@ -171,14 +172,13 @@ def _rows(table: Samples, inputs: Inputs, plan: FitPlan) -> Rows:
     if inputs.is_plain:
         return held
 
-    def tensor(value: Any) -> Any:
-        if not isinstance(value, np.ndarray):
-            return value
-        dtype = plan.dtype if value.dtype.kind == "f" else None
-        return torch.tensor(value, dtype=dtype, device=plan.device)
-
-    arrays = {name: tensor(value) for name, value in inputs.expansion().items()}
-    return EncodedRows(held, Expansion(**arrays))
+    n_numbers = inputs.layout[0]
+    mean, divisor = (
+        torch.tensor(statistic[n_numbers:], device=plan.device)
+        for statistic in (inputs.statistics.mean, inputs.statistics.divisor)
+    )
+    expansion = Expansion(Layout(*inputs.layout), mean, divisor, plan.dtype)
+    return EncodedRows(held, expansion)
 
 
 def _hold(table: Samples, inputs: Inputs, out: Tensor) -> None:

@@ -141,6 +141,7 @@ class FitPlan:
         table, watched = self.data.table, self.data.watched
         return (
             self.start.sizes,
+            self.data.x.layout,
             self.start.activation,
             tuple(
                 dataclasses.replace(rule, alpha_phi=0.0, alpha_lambda=0.0)

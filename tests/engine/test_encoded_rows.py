@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from skspectral import ColumnEncoder
-from skspectral._engine.encoded_rows import EncodedRows, Expansion
+from skspectral._engine.encoded_rows import EncodedRows, Expansion, Layout
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
 from skspectral._engine.losses import SquaredError
@@ -36,14 +36,14 @@ def fitted(seed):
 
 
 def rows_of(inputs, X, dtype=DOUBLE, held=None):
-    def tensor(value):
-        if not isinstance(value, np.ndarray):
-            return value
-        return torch.tensor(value, dtype=dtype if value.dtype.kind == "f" else None)
-
-    arrays = {name: tensor(value) for name, value in inputs.expansion().items()}
+    n_numbers = inputs.layout[0]
+    statistics = inputs.statistics
+    mean, divisor = (
+        torch.tensor(own[n_numbers:]) for own in (statistics.mean, statistics.divisor)
+    )
+    expansion = Expansion(Layout(*inputs.layout), mean, divisor, dtype)
     held = held or DenseRows(torch.tensor(inputs.held(X), dtype=dtype))
-    return EncodedRows(held, Expansion(**arrays))
+    return EncodedRows(held, expansion)
 
 
 def take(rows, index, dtype=DOUBLE):

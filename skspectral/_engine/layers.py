@@ -1,0 +1,152 @@
+"""One layer of K networks: its parameters as views, its products, its gradients."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skspectral._engine.flat_parameters import FlatParameters
+
+__all__ = ["Layer"]
+
+
+class Layer:
+    """One layer: parameters and gradients as views, the weight as a buffer."""
+
+    def __init__(
+        self, parameters: FlatParameters, gradient: Tensor, index: int
+    ) -> None:
+        single = parameters.n_runs == 1
+        self.matmul = torch.mm if single else torch.bmm
+        self.addmm = torch.addmm if single else torch.baddbmm
+        rule = parameters.rules[index]
+        phi = parameters.value(index, "phi")
+        assert phi is not None
+        self.phi = phi
+        self.gate_kind = rule.gate
+        self.spread: Callable  # d (*K, b, out), weight (*K, out, in) -> (*K, b, in)
+        self.members: list[Tensor] | None = None  # weight of each
+        self.flipped = parameters.flipped[index]
+        self.bias = _row(parameters.value(index, "bias"))
+        # None where no gradient is wanted. Products are written to contiguous buffers
+        # and then copied, where the slot of K runs is not contiguous: far faster.
+        self.copies: list[tuple[Tensor, Tensor]] = []
+        self.g_phi = parameters.view(gradient, index, "phi")
+        self.g_bias = self._buffer(_row(parameters.view(gradient, index, "bias")))
+        self.groups: Tensor | None = None
+        self.g_groups: Tensor | None = None  # where nodes share an eigenvalue
+        g_in = _column(parameters.view(gradient, index, "lambda_in"))
+        if rule.groups is not None:
+            self.groups = torch.tensor(rule.groups, device=phi.device)
+            if g_in is not None:
+                self.g_groups, g_in = g_in, torch.empty_like(phi[..., :1])
+        self.g_in = self._buffer(g_in)
+        self.g_out = self._buffer(_row(parameters.view(gradient, index, "lambda_out")))
+        if rule.gate is None:
+            self.weight = phi
+            self.product = None
+            if self.g_phi is not None:
+                self.product = self._like_phi()
+                if self.product is not self.g_phi:
+                    self.copies.append((self.product, self.g_phi))
+            return
+        lambda_in = _column(parameters.value(index, "lambda_in"))
+        minus_lambda_out = _row(parameters.value(index, "lambda_out"))
+        assert lambda_in is not None
+        assert minus_lambda_out is not None
+        self.both = None
+        self.shared = lambda_in
+        if self.groups is not None:
+            lambda_in = torch.empty_like(phi[..., :1])
+        self.lambda_in = lambda_in
+        if rule.gate == "both":
+            self.both = (lambda_in, minus_lambda_out)
+            self.gate = self._like_phi(own=True)
+        else:
+            self.gate = lambda_in if rule.gate == "in" else minus_lambda_out
+        self.weight = self._like_phi(own=True)
+        self.product = self._like_phi()  # gradient at the weight
+        self.ones_in = phi.new_ones(*phi.shape[:-2], 1, phi.shape[-2])
+        self.ones_out = phi.new_ones(*phi.shape[:-2], phi.shape[-1], 1)
+
+    def _like_phi(self, *, own: bool = False) -> Tensor:
+        """Return a contiguous buffer in the order of phi, if possible its gradient."""
+        if not own and self.g_phi is not None:
+            kept = self.g_phi.mT if self.flipped else self.g_phi
+            if kept.is_contiguous():
+                return self.g_phi
+        *axis, n_in, n_out = self.phi.shape
+        if self.flipped:
+            return self.phi.new_empty(*axis, n_out, n_in).mT
+        return self.phi.new_empty(*axis, n_in, n_out)
+
+    def _buffer(self, slot: Tensor | None) -> Tensor | None:
+        if slot is None or slot.is_contiguous():
+            return slot
+        buffer = slot.contiguous()
+        self.copies.append((buffer, slot))
+        return buffer
+
+    def refresh(self) -> None:
+        """Compute the weight of a gated layer."""
+        if self.groups is not None:
+            torch.index_select(self.shared, -2, self.groups, out=self.lambda_in)
+        if self.both is not None:
+            torch.add(*self.both, out=self.gate)
+        torch.mul(self.phi, self.gate, out=self.weight)
+
+    def affine(self, x: Any, out: Tensor, members: Any) -> None:
+        """Write the pre-activations of the layer for inputs x (*K, b, in)."""
+        if members is not None:
+            for weight, (own_x, own_out) in zip(
+                self.members or (), members, strict=True
+            ):
+                torch.mm(own_x, weight, out=own_out)
+            if self.bias is not None:
+                out.add_(self.bias)
+        elif self.bias is None:
+            self.matmul(x, self.weight, out=out)
+        else:
+            self.addmm(self.bias, x, self.weight, out=out)
+
+    def gradients(self, x: Any, d: Tensor, ones: Tensor) -> None:
+        """Gradients of the parameters. Overwrites the weight: use it before."""
+        if self.g_bias is not None:
+            self.matmul(ones, d, out=self.g_bias)
+        if self.product is not None:
+            self._weight_gradient(x, d, ones, self.product)
+            if self.gate_kind is not None:
+                self._gate_gradients(self.product)
+            if self.g_groups is not None and self.groups is not None:
+                assert self.g_in is not None
+                self.g_groups.zero_().index_add_(-2, self.groups, self.g_in)
+        for buffer, slot in self.copies:
+            slot.copy_(buffer)
+
+    def _weight_gradient(
+        self, x: Any, d: Tensor, ones: Tensor, product: Tensor
+    ) -> None:
+        if self.flipped:
+            self.matmul(d.mT, x, out=product.mT)
+        else:
+            self.matmul(x.mT, d, out=product)
+
+    def _gate_gradients(self, product: Tensor) -> None:
+        if self.g_in is not None or self.g_out is not None:
+            scratch = self.weight
+            torch.mul(product, self.phi, out=scratch)
+            if self.g_in is not None:
+                self.matmul(scratch, self.ones_out, out=self.g_in)
+            if self.g_out is not None:
+                self.matmul(self.ones_in, scratch, out=self.g_out)
+        if self.g_phi is not None:
+            torch.mul(product, self.gate, out=self.g_phi)
+
+
+def _row(vector: Tensor | None) -> Tensor | None:
+    return None if vector is None else vector.unsqueeze(-2)  # (*K, 1, out)
+
+
+def _column(vector: Tensor | None) -> Tensor | None:
+    return None if vector is None else vector.unsqueeze(-1)  # (*K, in, 1)
