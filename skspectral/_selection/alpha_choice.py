@@ -165,6 +165,18 @@ class AlphaChoice:
             chosen, reached = candidate, score
         return chosen
 
+    def beside(self, chosen: Candidate) -> list[Candidate]:
+        """Return the neighbours of a candidate, and the best of each other encoding."""
+        tried, index = self.tried, self._index(chosen)
+        near = [
+            (chosen[0], self.alphas[i])
+            for i in (index - 1, index + 1)
+            if 0 <= i < len(self.alphas)
+        ]
+        others = {encoding for encoding, _ in tried.scores} - {chosen[0]}
+        near += [tried.best(encoding, self.racing) for encoding in sorted(others)]
+        return [c for c in near if np.isfinite(tried.mean(c, self.racing))]
+
     def _index(self, candidate: Candidate) -> int:
         return self.alphas.index(candidate[1])
 

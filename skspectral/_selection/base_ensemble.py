@@ -157,8 +157,7 @@ class BaseEnsemble(
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         fitted = Bunch(choice=None, first=None)
         network = clone(inner)
-        first_rng = check_random_state(int(seeds[0]))
-        network.random_state = first_rng.randint(2**31 - 2)
+        network.random_state = int(seeds[0])
         # Checks the table and all parameters before any work; learns the classes.
         network._read(X, y, **_known_to_read(parameters))
         classes = getattr(network, "classes_", None)

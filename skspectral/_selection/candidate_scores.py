@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skspectral._selection.alpha_choice import Candidate, Tried
+from skspectral._selection.alpha_choice import Candidate
 from skspectral._selection.fold_fits import fit_and_score, score_on_rows
 
 __all__ = ["CandidateScores"]
@@ -34,8 +34,9 @@ class CandidateScores:
         self.estimator, self.folds, self.X, self.y = estimator, folds, X, y
         self.scorer, self.routed, self.seed = scorer, routed, seed
         self.n_members, self.mean_of = n_members, mean_of
-        self.networks: dict[tuple[Candidate, int], tuple] = {}
-        self.of_pairs: dict[tuple[Candidate, int], float] = {}
+        # By candidate and fold: the scores and networks of one seed or two.
+        self.networks: dict[tuple[Candidate, int], list[tuple]] = {}
+        self.crosses: dict[tuple, float] = {}
 
     def of_networks(self, wanted) -> list[tuple[float, tuple]]:
         """Return score and core sizes of each candidate on its fold."""
@@ -50,7 +51,7 @@ class CandidateScores:
                     "choose another `scoring`."
                 )
             if self.n_members > 1:
-                self.networks[(encoding, alpha), fold] = score, own
+                self.networks[(encoding, alpha), fold] = [(score, own)]
             if self.estimator.verbose:
                 print(  # noqa: T201
                     f"alpha {alpha:.2e}, {encoding}, fold {fold + 1}: "
@@ -60,42 +61,61 @@ class CandidateScores:
         return [(score, sizes) for score, sizes, _ in found]
 
     def of_means(self, wanted) -> list[float]:
-        """Return the scores of means of all members, worked out from two networks.
+        """Return the expected score of the mean of all members, for each candidate."""
+        self._fit_second(wanted)
+        return [self._of_mean(key[0], *key) for key in wanted]
 
-        The excess of a mean of m networks over that of infinitely many falls as 1/m:
-        exactly so for the squared error and members that differ in their seed.
+    def partner(
+        self, chosen: Candidate, others: list[Candidate], folds
+    ) -> Candidate | None:
+        """Return what every second member is to be; None for the chosen candidate.
+
+        Networks of two candidates differ in more than their seed, so that their mean is
+        often better than those of either.
         """
-        scores = []
-        for key, (score, _, own) in zip(
-            wanted, self._fit(wanted, self.seed + 1), strict=True
-        ):
-            other, first = self.networks[key]
-            self.of_pairs[key] = pair = self._score([first, own], key[1])
-            single = (score + other) / 2
-            scores.append(single + 2 * (1 - 1 / self.n_members) * (pair - single))
-        return scores
+        both = [chosen, *others]
+        self._fit_second([(c, fold) for c in both for fold in folds])
+        expected = {
+            c: np.mean([self._of_mean(chosen, c, fold) for fold in folds]) for c in both
+        }
+        best = max(both, key=expected.__getitem__)  # of equal ones the chosen
+        return None if best == chosen else best
 
-    def partner(self, chosen: Candidate, tried: Tried, folds) -> Candidate | None:
-        """Return the best candidate of another encoding, if pairs gain by it.
+    def _fit_second(self, wanted) -> None:
+        """Fit a second network of candidates on their folds, of another seed."""
+        new = [key for key in wanted if len(self.networks[key]) == 1]
+        if new:
+            found = self._fit(new, self.seed + 1)
+            for key, (score, _, own) in zip(new, found, strict=True):
+                self.networks[key].append((score, own))
 
-        Networks of two encodings differ in more than their seed. Compared is the mean
-        of two networks: both of the chosen candidate, or one of each.
+    def _of_mean(self, a: Candidate, b: Candidate, fold: int) -> float:
+        """Return the expected score of all members, the halves of two candidates.
+
+        A squared error of a mean is the mean, over all pairs of members, of products of
+        errors; those of a pair follow from its two scores and that of its mean. So four
+        networks tell it for any number of members; for other scores nearly so.
         """
-        others = {encoding for encoding, _ in tried.scores if encoding != chosen[0]}
-        best, reached = None, np.mean([self.of_pairs[chosen, fold] for fold in folds])
-        for encoding in sorted(others):
-            other = tried.best(encoding, folds)
-            mixed = np.mean(
-                [
-                    self._score(
-                        [self.networks[c, fold][1] for c in (chosen, other)], fold
-                    )
-                    for fold in folds
-                ]
-            )
-            if mixed > reached:
-                best, reached = other, mixed
-        return best
+        n = self.n_members - self.n_members // 2, self.n_members // 2
+        single = [
+            np.mean([score for score, _ in self.networks[c, fold]]) for c in (a, b)
+        ]
+        total = 2 * n[0] * n[1] * self._cross(a, b, fold)
+        for count, own, c in zip(n, single, (a, b), strict=True):
+            total += count * own + count * (count - 1) * self._cross(c, c, fold)
+        return float(total / self.n_members**2)
+
+    def _cross(self, a: Candidate, b: Candidate, fold: int) -> float:
+        """Return the score of a pair of networks of two seeds, less their own parts."""
+        key = a, b, fold
+        if key not in self.crosses:
+            first, second = self.networks[a, fold], self.networks[b, fold]
+            pairs = [(first[0], second[1]), (first[1], second[0])]
+            self.crosses[key] = np.mean([
+                2 * self._score([x, y], fold) - (score_x + score_y) / 2
+                for (score_x, x), (score_y, y) in pairs[: 1 if a == b else 2]
+            ])  # fmt: skip
+        return self.crosses[key]
 
     def _score(self, networks, fold: int) -> float:
         return score_on_rows(

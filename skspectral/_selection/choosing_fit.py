@@ -309,8 +309,9 @@ class ChoosesAlpha(BaseSpectralMLP):
         task.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._chosen = choice.run()
         self._partner = None
-        if self._n_members > 1 and (self._chosen, 0) in scores.of_pairs:
-            self._partner = scores.partner(self._chosen, choice.tried, choice.racing)
+        if self._n_members > 1:
+            others = choice.beside(self._chosen)
+            self._partner = scores.partner(self._chosen, others, choice.racing)
         task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return choice
 

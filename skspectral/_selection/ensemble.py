@@ -19,15 +19,15 @@ class SpectralEnsembleRegressor(RegressorMixin, BaseEnsemble):
 
     Networks that differ in their seed make different errors; the mean of their
     predictions makes smaller ones. By default their alpha and encoding are chosen from
-    the data, once: it is the most accurate call of this package. With
-    ``encoding="auto"`` every second member may have another encoding, where the mean of
-    both predicts better.
+    the data, once: it is the most accurate call of this package. Where
+    the mean is then expected to predict better, every second member has another alpha
+    or another encoding.
 
     Parameters
     ----------
     estimator : SpectralMLPRegressor or SpectralMLPRegressorCV, default=None
         Cloned for each member. One that chooses alpha chooses once, for the mean of the
-        members, and all take its choice. None is ``SpectralMLPRegressorCV()``, which
+        members: a candidate, and perhaps another one for every second member. None is ``SpectralMLPRegressorCV()``, which
         from 5,000 rows on holds out a fifth of them instead of cutting folds.
     n_members : int, default=8
         Networks.
@@ -133,15 +133,15 @@ class SpectralEnsembleClassifier(ClassifierMixin, BaseEnsemble):
 
     Networks that differ in their seed make different errors; the mean of their
     predictions makes smaller ones. By default their alpha and encoding are chosen from
-    the data, once: it is the most accurate call of this package. With
-    ``encoding="auto"`` every second member may have another encoding, where the mean of
-    both predicts better.
+    the data, once: it is the most accurate call of this package. Where
+    the mean is then expected to predict better, every second member has another alpha
+    or another encoding.
 
     Parameters
     ----------
     estimator : SpectralMLPClassifier or SpectralMLPClassifierCV, default=None
         Cloned for each member. One that chooses alpha chooses once, for the mean of the
-        members, and all take its choice. None is ``SpectralMLPClassifierCV()``, which
+        members: a candidate, and perhaps another one for every second member. None is ``SpectralMLPClassifierCV()``, which
         from 5,000 rows on holds out a fifth of them instead of cutting folds.
     n_members : int, default=8
         Networks.

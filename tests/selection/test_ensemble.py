@@ -26,7 +26,7 @@ from skspectral import (
     SpectralMLPRegressor,
     SpectralMLPRegressorCV,
 )
-from skspectral._selection.alpha_choice import Tried
+from skspectral._selection.alpha_choice import AlphaChoice
 from skspectral._selection.candidate_scores import CandidateScores
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -94,7 +94,8 @@ def test_the_spread_is_that_of_the_members():
     assert mean.shape == std.shape == (len(y), 2)
 
 
-def test_one_choice_for_all_members():
+def test_one_choice_for_all_members(monkeypatch):
+    monkeypatch.setattr(CandidateScores, "partner", lambda *_: None)
     X, y = load_diabetes(return_X_y=True)
     network = SpectralMLPRegressorCV(
         alphas=[1e-3, 1e-2],
@@ -120,7 +121,7 @@ def test_one_choice_for_all_members():
     assert "3 members" in ensemble._repr_html_()
 
 
-def test_every_second_member_has_the_encoding_of_the_partner(monkeypatch):
+def test_every_second_member_has_encoding_and_alpha_of_the_partner(monkeypatch):
     X, y = load_diabetes(return_X_y=True)
     partner = ("piecewise", 3e-3)
     monkeypatch.setattr(CandidateScores, "partner", lambda *_: partner)
@@ -137,44 +138,76 @@ def test_every_second_member_has_the_encoding_of_the_partner(monkeypatch):
     np.testing.assert_allclose(ensemble.predict(X), np.mean(own, 0), rtol=1e-9)
 
 
-@pytest.mark.parametrize("mixed", [0.5, 0.6])
-def test_a_partner_is_taken_where_a_mixed_pair_is_better(mixed, monkeypatch):
-    chosen, other = ("linear", 1e-3), ("piecewise", 1e-2)
-    tried = Tried(1)
-    tried.add(chosen, 0, 0.5, (3,))
-    tried.add(("piecewise", 1e-3), 0, 0.3, (3,))
-    tried.add(other, 0, 0.4, (3,))
-    scores = CandidateScores(
-        *(None, [], None, None, None, None), seed=0, n_members=8, mean_of=None
-    )
-    scores.networks = {(c, 0): (0.0, c) for c in tried.scores}
-    scores.of_pairs[chosen, 0] = 0.55
-    monkeypatch.setattr(
-        scores, "_score", lambda pair, fold: mixed if pair == [chosen, other] else 9.0
-    )
-    expected = other if mixed > 0.55 else None
-    assert scores.partner(chosen, tried, [0]) == expected
+A, B, C = ("linear", 1e-3), ("linear", 3e-3), ("piecewise", 1e-2)
 
 
-def test_the_score_of_a_mean_is_worked_out_from_two(monkeypatch):
-    """For the squared error of independent networks, exactly."""
+def drawn_scores(monkeypatch, n_members, spreads):
+    """Scores of candidates whose members err independently; and of any members.
+
+    Candidates have errors of their own, which their members share.
+    """
     rng = np.random.default_rng(0)
-    y, bias = rng.normal(size=2000), 0.1 * rng.normal(size=2000)
-    outputs = y + bias + 0.5 * rng.normal(size=(8, 2000))
+    n = 200_000
+    members = {
+        c: 0.3 * rng.normal(size=n) + spread * rng.normal(size=(n_members, n))
+        for c, spread in spreads.items()
+    }
 
-    def score(members, fold=0):
-        return -np.mean((outputs[members].mean(0) - y) ** 2)
+    def score(chosen, fold=0):
+        return -np.mean(np.mean([members[c][i] for c, i in chosen], 0) ** 2)
 
     scores = CandidateScores(
-        *(None, [], None, None, None, None), seed=0, n_members=8, mean_of=None
+        *(None, [], None, None, None, None), seed=0, n_members=n_members, mean_of=None
     )
-    key = (("linear", 1e-3), 0)
-    scores.networks[key] = score([0]), 0
-    monkeypatch.setattr(scores, "_fit", lambda wanted, seed: [(score([1]), (), 1)])
+    scores.networks = {(c, 0): [(score([(c, 0)]), (c, 0))] for c in spreads}
+    fits = []
+
+    def fit(wanted, seed):
+        assert seed == 1
+        fits.extend(wanted)
+        return [(score([(c, 1)]), (), (c, 1)) for c, _ in wanted]
+
+    monkeypatch.setattr(scores, "_fit", fit)
     monkeypatch.setattr(scores, "_score", score)
-    (found,) = scores.of_means([key])
-    assert found == pytest.approx(score(range(8)), abs=0.01)
-    assert abs(score([0, 1]) - score(range(8))) > 0.05
+    return scores, score, fits
+
+
+@pytest.mark.parametrize("n_members", [2, 5, 8])
+def test_the_score_of_all_members_is_worked_out_from_few(monkeypatch, n_members):
+    scores, score, fits = drawn_scores(monkeypatch, n_members, {A: 0.5, B: 0.4})
+    (found,) = scores.of_means([(A, 0)])
+    assert fits == [(A, 0)]
+    everyone = range(n_members)
+    assert found == pytest.approx(score([(A, i) for i in everyone]), rel=0.02)
+    scores._fit_second([(A, 0), (B, 0)])
+    assert fits == [(A, 0), (B, 0)]  # none twice
+    mixed = [((A, B)[i % 2], i) for i in everyone]
+    assert scores._of_mean(A, B, 0) == pytest.approx(score(mixed), rel=0.02)
+    assert abs(score(mixed) - score([(A, i) for i in everyone])) > 0.02
+
+
+def test_the_partner_has_the_best_expected_mean(monkeypatch):
+    scores, _, _ = drawn_scores(monkeypatch, 8, {A: 0.5, B: 0.4, C: 0.9})
+    assert scores.partner(A, [B, C], [0]) == B
+    assert scores.partner(A, [C], [0]) is not None  # 4 + 4 halve the shared errors
+    bad, _, _ = drawn_scores(monkeypatch, 8, {A: 0.5, B: 3.0})
+    assert bad.partner(A, [B], [0]) is None
+    assert bad.partner(A, [], [0]) is None
+
+
+def test_beside_a_candidate_are_its_neighbours_and_the_best_other_encodings():
+    choice = AlphaChoice(
+        None, encodings=["linear", "piecewise"], n_folds=2, rule="best", middle=1e-2,
+        alphas=np.array([1e-3, 3e-3, 1e-2, 3e-2]), races=False,
+    )  # fmt: skip
+    for alpha, score in ((1e-3, 0.3), (3e-3, 0.5), (1e-2, 0.4)):
+        for fold in range(2):
+            choice.tried.add(("linear", alpha), fold, score, (3,))
+            choice.tried.add(("piecewise", alpha), fold, score - 200 * alpha, (3,))
+    choice.tried.add(("linear", 3e-2), 0, 0.1, (3,))  # not on all folds
+    beside = choice.beside(("linear", 3e-3))
+    assert beside == [("linear", 1e-3), ("linear", 1e-2), ("piecewise", 1e-3)]
+    assert choice.beside(("linear", 1e-2)) == [("linear", 3e-3), ("piecewise", 1e-3)]
 
 
 def test_by_default_it_chooses():
