@@ -27,8 +27,9 @@ class SpectralEnsembleRegressor(RegressorMixin, BaseEnsemble):
     ----------
     estimator : SpectralMLPRegressor or SpectralMLPRegressorCV, default=None
         Cloned for each member. One that chooses alpha chooses once, for the mean of the
-        members: a candidate, and perhaps another one for every second member. None is ``SpectralMLPRegressorCV()``, which
-        from 5,000 rows on holds out a fifth of them instead of cutting folds.
+        members: a candidate, and perhaps another one for every second member. None is
+        ``SpectralMLPRegressorCV()``, which from 5,000 rows on holds out a fifth of them
+        instead of cutting folds.
     n_members : int, default=8
         Networks.
     max_samples : int or float, default=1.0
@@ -141,8 +142,9 @@ class SpectralEnsembleClassifier(ClassifierMixin, BaseEnsemble):
     ----------
     estimator : SpectralMLPClassifier or SpectralMLPClassifierCV, default=None
         Cloned for each member. One that chooses alpha chooses once, for the mean of the
-        members: a candidate, and perhaps another one for every second member. None is ``SpectralMLPClassifierCV()``, which
-        from 5,000 rows on holds out a fifth of them instead of cutting folds.
+        members: a candidate, and perhaps another one for every second member. None is
+        ``SpectralMLPClassifierCV()``, which from 5,000 rows on holds out a fifth of
+        them instead of cutting folds.
     n_members : int, default=8
         Networks.
     max_samples : int or float, default=1.0
