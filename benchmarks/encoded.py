@@ -19,15 +19,17 @@ import torch
 from sklearn.datasets import fetch_california_housing
 
 from skspectral import SpectralMLPRegressor
-from skspectral._engine import lookup
 from skspectral._engine.encoded_rows import EncodedRows, Expansion, Layout
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
+from skspectral._engine.lookup import entry_rows, lookups_pay
+from skspectral._engine.lookup_layer import EncodedLookups
 from skspectral._engine.losses import SquaredError
 from skspectral._engine.minibatches import Minibatches
 from skspectral._engine.optimizers import make_optimizer
 from skspectral._engine.rows import DenseRows
 from skspectral._engine.run_table import LayerRule, Schedule
+from skspectral._engine.training_data import TrainingData
 from skspectral.nn import SpectralMLP
 
 LAYOUTS = {
@@ -100,7 +102,7 @@ def ways():
         for batch_size in (50, 200, 500):
             for width in (16, 64, 256):
                 products, lookups = step_times(layout, batch_size, width)
-                chosen = lookup._pays(layout, batch_size, width)
+                chosen = lookups_pay(layout, batch_size, width)
                 line = (
                     f"{name:24}{batch_size:6}{width:6}{products:10.0f}{lookups:10.0f}"
                 )
@@ -126,15 +128,15 @@ def step_times(layout, batch_size, width, n_batches=24):
     network = SpectralMLP((rows.n_columns, width, 1), gate="out", batch_shape=(1,))
     rules = [LayerRule("out", alpha_phi=1e-4, alpha_lambda=1e-4)]
     rules.append(LayerRule(None, lambda_=False, alpha_phi=1e-4))
+    data = TrainingData(rows, y, SquaredError())
     index, schedule = [torch.arange(n)], Schedule(n_epochs=1, batch_size=batch_size)
     calls = []
-    for entries in (None, lookup.entry_rows([rows], [rows], y)):
-        parameters = FlatParameters(network, rules, rows_first=entries is not None)
-        own = None if entries is None else entries.lookup
-        step = ForwardBackward(parameters, SquaredError(), own)
+    for lookups in (None, EncodedLookups(entry_rows([rows], [rows], y))):
+        parameters = FlatParameters(network, rules, rows_first=lookups is not None)
+        step = ForwardBackward(parameters, data.loss, lookups)
         optimizer = make_optimizer(parameters.trained)
         minibatches = Minibatches(
-            step, entries or rows, y, index, None, schedule, [generator]
+            step, data, lookups, index, None, schedule, [generator]
         )
 
         def epoch(step=step, optimizer=optimizer, minibatches=minibatches):

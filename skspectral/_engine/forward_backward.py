@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from skspectral._engine.first_layers import Lookups
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.layers import Layer
-from skspectral._engine.lookup import Lookup
-from skspectral._engine.lookup_layer import LookupLayer
 from skspectral._engine.losses import Loss
 from skspectral.nn import ACTIVATIONS
 
@@ -32,7 +31,7 @@ __all__ = ["ForwardBackward", "Minibatch"]
 class Minibatch(NamedTuple):
     """Views of one minibatch: its rows, and the buffers of a pass."""
 
-    x: Any  # (*K, b, in), or LookedUpRows
+    x: Any  # (*K, b, in), or what the first layer reads instead
     parts: Any  # of the targets, see Loss.parts
     row_factor: Tensor  # (*K, b, 1), weight / (b mean weight), times Loss.factor
     ones: Tensor  # (*K, 1, b): sums over rows are products with it, which is faster
@@ -51,12 +50,12 @@ class ForwardBackward:
     ----------
     parameters : FlatParameters
     loss : Loss
-    lookup : Lookup, optional
-        How the first layer is computed where its inputs are encoded columns.
+    lookups : Lookups, optional
+        What makes the first layer, where it looks values up.
     """
 
     def __init__(
-        self, parameters: FlatParameters, loss: Loss, lookup: Lookup | None = None
+        self, parameters: FlatParameters, loss: Loss, lookups: Lookups | None = None
     ) -> None:
         self.parameters, self.loss = parameters, loss
         self.gradient = torch.zeros_like(parameters.trained)
@@ -65,8 +64,8 @@ class ForwardBackward:
             Layer(parameters, self.gradient, index)
             for index in range(len(parameters.rules))
         ]
-        if lookup is not None:
-            self.layers[0] = LookupLayer(parameters, self.gradient, lookup)
+        if lookups is not None:
+            self.layers[0] = lookups.layer(parameters, self.gradient)
         self.gated = [layer for layer in self.layers if layer.gate_kind is not None]
         self.single = parameters.n_runs == 1
         matmul = torch.mm if self.single else torch.bmm

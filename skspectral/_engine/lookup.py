@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from skspectral._engine.encoded_rows import EncodedRows, Expansion, Layout
-from skspectral._engine.rows import Rows, StackedRows
+from skspectral._engine.rows import StackedRows
 
-__all__ = ["EntryRows", "Lookup", "lookup_of"]
+__all__ = ["EntryRows", "Lookup", "entry_rows", "lookups_pay"]
 
 NARROWEST = 8  # nodes
 MULTIPLE = 8  # ramps; products of other lengths take longer
@@ -193,40 +193,6 @@ class EntryRows:
             index[own], share[own] = found
 
 
-def lookup_of(
-    rows: Rows, index: Sequence[Tensor], batch_size: int, width: int, like: Tensor
-) -> EntryRows | None:
-    """Return the rows as entries to look up, for a batch of networks.
-
-    None where products are faster. That does not depend on how many networks there
-    are: one in a batch trains as it would alone.
-
-    Parameters
-    ----------
-    rows : Rows
-    index : list of K index tensors
-        The rows of each network, each of one table.
-    batch_size : int
-    width : int
-        Nodes of the first layer.
-    like : Tensor
-        Of the dtype and on the device of the network.
-    """
-    parts = rows.parts if isinstance(rows, StackedRows) else [rows]
-    encoded = [part for part in parts if isinstance(part, EncodedRows)]
-    if like.device.type != "cpu" or not encoded or len(encoded) < len(parts):
-        return None
-    layout = encoded[0].expansion.layout
-    if any(part.expansion.layout != layout for part in encoded):
-        return None
-    if not _pays(layout, batch_size, width):
-        return None
-    own = [encoded[0]] * len(index)
-    if isinstance(rows, StackedRows):
-        own = [encoded[rows.part_of(int(i[0]))] for i in index]
-    return entry_rows(encoded, own, like)
-
-
 def entry_rows(
     tables: Sequence[EncodedRows], of_runs: Sequence[EncodedRows], like: Tensor
 ) -> EntryRows:
@@ -244,7 +210,7 @@ def entry_rows(
     return rows
 
 
-def _pays(layout: Layout, batch_size: int, width: int) -> bool:
+def lookups_pay(layout: Layout, batch_size: int, width: int) -> bool:
     """Whether lookups take less time than products, by their measured costs.
 
     In multiplications of a product, see benchmarks/encoded.py.

@@ -14,7 +14,7 @@ from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.layers import Layer
 from skspectral._engine.lookup import EntryRows, Lookup
 
-__all__ = ["LookedUpRows", "LookupBlock", "LookupLayer"]
+__all__ = ["EncodedLookups", "LookedUpRows", "LookupBlock", "LookupLayer", "sums"]
 
 
 class LookedUpRows(NamedTuple):
@@ -27,6 +27,26 @@ class LookedUpRows(NamedTuple):
     back_row: Tensor
     back_starts: Tensor
     back_share: Tensor
+
+
+class EncodedLookups:
+    """The first layer of networks with encoded columns, and its minibatches.
+
+    Parameters
+    ----------
+    rows : EntryRows
+    """
+
+    def __init__(self, rows: EntryRows) -> None:
+        self.rows, self.n_columns = rows, rows.n_columns
+
+    def layer(self, parameters: FlatParameters, gradient: Tensor) -> "LookupLayer":
+        return LookupLayer(parameters, gradient, self.rows.lookup)
+
+    def block(
+        self, streams: list[int], n_batches: int, batch_size: int, like: Tensor
+    ) -> "LookupBlock":
+        return LookupBlock(self.rows, streams, n_batches, batch_size, like)
 
 
 class LookupBlock:
@@ -155,17 +175,17 @@ class LookupLayer(Layer):
         self.columns = []
         for group in lookup.groups:
             padded = self.phi.new_empty(*axis, len(group.ramps), width)
-            sums, after = (
+            knots, after = (
                 own[..., group.entries, :] for own in (self.knots, self.after)
             )
-            self.columns.append((group, padded, sums, after))
+            self.columns.append((group, padded, knots, after))
 
     def affine(self, x: LookedUpRows, out: Tensor, members: None) -> None:
         """Write the pre-activations of the layer for the rows of a minibatch."""
         lookup = self.lookup
-        for group, padded, sums, _ in self.columns:
+        for group, padded, knots, _ in self.columns:
             torch.index_select(self.of_ramps, -2, group.ramps, out=padded)
-            _products(group.sums, padded, sums)
+            _products(group.sums, padded, knots)
         if lookup.parts[1]:
             self.dummies.copy_(self.of_dummies)
         if self.bias is None:
@@ -173,7 +193,7 @@ class LookupLayer(Layer):
         else:
             self.addmm(self.bias, lookup.shift, self.of_encoded, out=self.constant)
         self.addmm(self.constant, x.numbers, self.of_numbers, out=out)
-        out.add_(_sums(self.flat, x.entry, x.starts, x.share).view(out.shape))
+        out.add_(sums(self.flat, x.entry, x.starts, x.share).view(out.shape))
 
     def _weight_gradient(
         self, x: LookedUpRows, d: Tensor, ones: Tensor, product: Tensor
@@ -183,7 +203,7 @@ class LookupLayer(Layer):
         if total is None:
             total = self.matmul(ones, d, out=self.total)
         rows = d.view(-1, d.shape[-1])
-        bags = _sums(rows, x.back_row, x.back_starts, x.back_share)
+        bags = sums(rows, x.back_row, x.back_starts, x.back_share)
         bags = bags.view(self.table.shape)
         # A weight adds to the sums at its own knot and at those after.
         for group, _, _, after in self.columns:
@@ -206,7 +226,7 @@ def _products(by_column: Tensor, rows: Tensor, out: Tensor) -> None:
     out.copy_(torch.bmm(by_column, rows).view(out.shape))
 
 
-def _sums(table: Tensor, index: Tensor, starts: Tensor, share: Tensor) -> Tensor:
+def sums(table: Tensor, index: Tensor, starts: Tensor, share: Tensor) -> Tensor:
     """Sums over bags of rows of a table."""
     found, *_ = torch.embedding_bag(table, index, starts, per_sample_weights=share)
     return found

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from skspectral._engine.first_layers import Block, Lookups
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
-from skspectral._engine.lookup import EntryRows
-from skspectral._engine.lookup_layer import LookupBlock
-from skspectral._engine.rows import Rows, gather_rows
+from skspectral._engine.rows import gather_rows
 from skspectral._engine.run_table import Schedule
+from skspectral._engine.training_data import TrainingData
 
 __all__ = ["MinibatchBlock", "Minibatches", "epoch_shape"]
 
@@ -51,8 +51,9 @@ class Minibatches:
     Parameters
     ----------
     step : ForwardBackward
-    rows : Rows, or EntryRows where the first layer looks values up
-    target : Tensor of shape (n_samples, n_numbers)
+    data : TrainingData
+    lookups : Lookups or None
+        What the first layer reads instead of rows, where it looks values up.
     index : list of K index tensors
         The rows of each run. All runs must have equally many minibatches of equal size.
     weight : Tensor of shape (K, n), on the CPU, or None
@@ -64,16 +65,17 @@ class Minibatches:
     def __init__(
         self,
         step: ForwardBackward,
-        rows: Rows | EntryRows,
-        target: Tensor,
+        data: TrainingData,
+        lookups: Lookups | None,
         index: list[Tensor],
         weight: Tensor | None,
         schedule: Schedule,
         generators: list[torch.Generator],
     ) -> None:
+        rows, target = data.rows, data.target
         n_outputs = step.parameters.sizes[-1]
         self.step, self.rows, self.target, self.index = step, rows, target, index
-        self.loss = step.loss
+        self.loss = data.loss
         self.shuffle = schedule.shuffle
         self.weight, self.factor = weight, self.loss.factor(n_outputs)
         cut = epoch_shape(len(index[0]), schedule.batch_size)
@@ -93,20 +95,19 @@ class Minibatches:
         for s, k in enumerate(self.first):
             self.drawers.setdefault(generators[k], []).append(s)
         kind = "cpu" if self.device.type == "cpu" else "cuda"
-        batch_bytes = n_runs * self.batch_size * rows.n_columns * like.element_size()
+        n_read = rows.n_columns if lookups is None else lookups.n_columns
+        batch_bytes = n_runs * self.batch_size * n_read * like.element_size()
         self.per_block = min(
             max(1, BLOCK_BYTES[kind] // max(1, batch_bytes)),
             BLOCK_LENGTH[kind],
             self.n_batches,
         )
         n_rows = self.per_block * n_runs * self.batch_size
-        self.x: Tensor | LookupBlock
-        if isinstance(rows, EntryRows):
-            self.x = LookupBlock(
-                rows, self.stream, self.per_block, self.batch_size, like
-            )
-        else:
+        self.x: Tensor | Block
+        if lookups is None:
             self.x = like.new_empty(n_rows, rows.n_columns)
+        else:
+            self.x = lookups.block(self.stream, self.per_block, self.batch_size, like)
         self.y = target.new_empty(n_rows, target.shape[1])
         self.w = like.new_empty(n_rows, 1)
         self.output = like.new_empty(n_rows, n_outputs)
@@ -177,10 +178,10 @@ class Minibatches:
         """Gather rows of the streams for these places of an epoch."""
         n = places.stop - places.start
         y, w, output = (t[:n] for t in (self.y, self.w, self.output))
-        if isinstance(self.x, LookupBlock):
-            self.x.fill(rows)
-        else:
+        if isinstance(self.x, Tensor):
             self._gather(self.rows.take, rows, self.x[:n])
+        else:
+            self.x.fill(rows)
         self._gather(partial(gather_rows, self.target), rows, y)
         w.copy_(self.row_factor[places])
         if self.weight is not None:
@@ -220,11 +221,11 @@ class Minibatches:
         """Return views of one minibatch of the block, made once."""
         batch = self._views.get(places.start)
         if batch is None:
-            x: Any = self.x
-            if isinstance(x, LookupBlock):
-                x = x.batch(places.start // (len(self.index) * self.batch_size))
+            if isinstance(self.x, Tensor):
+                x = self._of_batch(self.x, places)
             else:
-                x = self._of_batch(x, places)
+                number = places.start // (len(self.index) * self.batch_size)
+                x = self.x.batch(number)
             y, w, output = (
                 self._of_batch(t, places) for t in (self.y, self.w, self.output)
             )

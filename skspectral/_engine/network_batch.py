@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from skspectral._engine import recorded_steps
+from skspectral._engine.first_layers import lookups_of
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
-from skspectral._engine.lookup import lookup_of
 from skspectral._engine.losses import penalty
 from skspectral._engine.minibatches import Minibatches, epoch_shape
 from skspectral._engine.optimizers import Optimizer, make_optimizer
@@ -95,7 +95,7 @@ class NetworkBatch:
         self.loss = data.loss
         rules = table.select(self.members).layers
         _, batch_size = epoch_shape(len(own_index[0]), table.schedule.batch_size)
-        entries = lookup_of(
+        lookups = lookups_of(
             data.rows,
             own_index,
             batch_size,
@@ -103,15 +103,14 @@ class NetworkBatch:
             network.layers[0].phi,
         )
         self.parameters = FlatParameters(
-            network, rules, self.members, self.nodes, rows_first=entries is not None
+            network, rules, self.members, self.nodes, rows_first=lookups is not None
         )
         self.optimizer = make_optimizer(self.parameters.trained)
-        lookup = None if entries is None else entries.lookup
-        self.step = ForwardBackward(self.parameters, self.loss, lookup)
+        self.step = ForwardBackward(self.parameters, self.loss, lookups)
         self.minibatches = Minibatches(
             self.step,
-            data.rows if entries is None else entries,
-            data.target,
+            data,
+            lookups,
             own_index,
             None if weight is None else rows_of(weight, self.members),
             table.schedule,

@@ -48,6 +48,9 @@ class SparseRows:
         Makes some of its rows a dense ndarray, centred and scaled.
     n_columns : int, optional
         Of that array, if not d.
+    scales : tuple of three ndarray of shape (d,), optional
+        Where that is all that `standardized` does: the means and divisors of columns,
+        and what stands for a missing value.
     """
 
     def __init__(
@@ -55,8 +58,9 @@ class SparseRows:
         matrix: Any,
         standardized: Callable[[Any], Any],
         n_columns: int | None = None,
+        scales: tuple[Any, Any, Any] | None = None,
     ) -> None:
-        self.matrix, self.standardized = matrix, standardized
+        self.matrix, self.standardized, self.scales = matrix, standardized, scales
         self.n_rows, width = matrix.shape
         self.n_columns = width if n_columns is None else n_columns
 

@@ -12,6 +12,7 @@ from skspectral._engine.rows import Rows, rows_of_runs
 __all__ = ["TrainingData"]
 
 EVALUATION_ROWS = 4096  # of the validation rows, at a time
+EVALUATION_NUMBERS = 2**24  # and inputs of these rows
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class TrainingData:
             Of the dtype and on the device of the network.
         """
         total = mass = torch.zeros((), dtype=torch.float64, device=like.device)
-        for part in index.split(EVALUATION_ROWS):
+        at_once = min(EVALUATION_ROWS, EVALUATION_NUMBERS // self.rows.n_columns)
+        for part in index.split(max(1, at_once)):
             on_device = part.to(like.device)
             x = like.new_empty(len(part), self.rows.n_columns)
             self.rows.take(on_device, x)

@@ -164,7 +164,11 @@ def _rows(table: Samples, inputs: Inputs, plan: FitPlan) -> Rows:
     width = inputs.held(table.X[:1]).shape[1]
     n_bytes = len(table.y) * width * plan.dtype.itemsize
     if sparse.issparse(table.X) and (inputs.is_plain or n_bytes > HELD_BYTES):
-        held: Rows = SparseRows(table.X.tocsr(), inputs.held, width)
+        scales = None
+        if inputs.is_plain:
+            statistics = inputs.statistics
+            scales = statistics.mean, statistics.divisor, inputs.fill
+        held: Rows = SparseRows(table.X.tocsr(), inputs.held, width, scales)
     else:
         values = torch.empty(len(table.y), width, dtype=plan.dtype, device=plan.device)
         _hold(table, inputs, values)

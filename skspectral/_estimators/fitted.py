@@ -4,6 +4,7 @@ import html
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -25,6 +26,7 @@ from skspectral._estimators.targets import predictions_of
 __all__ = ["FittedSpectralMLP"]
 
 N_NAMED = 5  # columns that matter most
+SPARSE = 0.1  # of the numbers of a sparse table; with more, products take no longer
 FAST_PATH_SIZE = 10_000  # of X: more are checked by scikit-learn, which is fast enough
 
 
@@ -231,12 +233,15 @@ class FittedSpectralMLP(HTMLBelowMixin, BaseEstimator):
         check_is_fitted(self)
         if not self._is_valid(X):
             X = validate_table(self, X, reset=False)
-        if hasattr(X, "tocsr"):
-            X = X.tocsr()
         state, x = self._state(), self._x_columns
         n_rows, out = X.shape[0], np.empty(0)
-        for rows in row_blocks(n_rows, state.widest(x)):
-            values = finish(state.outputs(X[rows], x, hidden=hidden))
+        X = X.tocsr() if sparse.issparse(X) else X
+        is_sparse = sparse.issparse(X) and X.nnz < SPARSE * n_rows * X.shape[1]
+        for rows in row_blocks(n_rows, state.widest(x, is_sparse=is_sparse)):
+            own = X[rows]
+            if sparse.issparse(X) and not is_sparse:
+                own = own.toarray()
+            values = finish(state.outputs(own, x, hidden=hidden))
             if rows.start == 0:
                 # One array, not a list of blocks: kept between the large buffers of
                 # the network they would split the memory these need again.

@@ -1,12 +1,14 @@
 """A network as NumPy arrays, which pickle small and load where there is no GPU."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from skspectral._columns import ColumnStatistics, Inputs
 from skspectral._estimators.node_tables import NodeTables
@@ -157,18 +159,47 @@ class NetworkState:
         In float64, whatever trained the network: rounding would make a row's prediction
         depend on the rows beside it.
         """
-        act = ACTIVATIONS[self.activation].function
         *layers, (weight, bias) = self._affine
         a = torch.from_numpy(x)
         with torch.inference_mode():
-            for w, b in layers:
-                a = act(torch.addmm(b, a, w))
-            if not hidden:
-                a = torch.addmm(bias, a, weight)
-        return a.numpy()
+            if not layers:
+                return (a if hidden else torch.addmm(bias, a, weight)).numpy()
+            (first, first_bias), *_ = layers
+            return self._onwards(torch.addmm(first_bias, a, first), hidden).numpy()
 
-    def widest(self, inputs: Inputs) -> int:
-        """Most numbers that :meth:`outputs` holds of a row at once."""
+    def _onwards(self, z: torch.Tensor, hidden: bool) -> torch.Tensor:
+        """Outputs from the first pre-activations, or the last hidden activations."""
+        act = ACTIVATIONS[self.activation].function
+        for weight, bias in self._affine[1:-1]:
+            z = torch.addmm(bias, act(z), weight)
+        weight, bias = self._affine[-1]
+        return act(z) if hidden else torch.addmm(bias, act(z), weight)
+
+    def _sparse_outputs(self, rows, inputs: Inputs, *, hidden: bool) -> np.ndarray:
+        """As :meth:`outputs`, reading of CSR rows what is not 0."""
+        with torch.inference_mode():
+            weight, bias = self._cached("_of_columns", inputs, self._on_columns)
+            missing = np.isnan(rows.data)
+            if missing.any():
+                rows = rows.copy()
+                rows.data[missing] = inputs.fill[rows.indices[missing]]
+            z = torch.from_numpy(rows @ weight).add_(bias)
+            if len(self.phi) > 1:
+                z = self._onwards(z, hidden)
+            elif hidden:
+                return inputs.standardized(rows)
+            return z.numpy()
+
+    def _on_columns(self, inputs: Inputs) -> tuple[np.ndarray, torch.Tensor]:
+        """Weight and bias of the first layer, on columns that are not scaled."""
+        (weight, bias), statistics = self._affine[0], inputs.statistics
+        scaled = weight.numpy() / statistics.divisor[:, None]
+        return scaled, bias - torch.from_numpy(statistics.mean @ scaled)
+
+    def widest(self, inputs: Inputs, *, is_sparse: bool) -> int:
+        """Most numbers that :meth:`outputs` holds of a row of a table at once."""
+        if is_sparse and inputs.is_plain:
+            return max(self.sizes[1:])
         if inputs.is_plain or len(self.phi) == 1:
             return max(self.sizes)
         # Encoded columns are looked up: their inputs are never there.
@@ -177,10 +208,12 @@ class NetworkState:
 
     def outputs(self, rows, inputs: Inputs, *, hidden: bool = False) -> np.ndarray:
         """Outputs for rows of a table (n, d), or the last hidden activations."""
+        if sparse.issparse(rows) and inputs.is_plain:
+            return self._sparse_outputs(rows, inputs, hidden=hidden)
         if inputs.is_plain or len(self.phi) == 1:
             return self.propagate(inputs.standardized(rows), hidden=hidden)
         act = ACTIVATIONS[self.activation].function
-        rows = rows.toarray() if hasattr(rows, "toarray") else rows
+        rows = rows.toarray() if sparse.issparse(rows) else rows
         with torch.inference_mode():
             found = self._looked_up(inputs)
             a = act(found.tables(rows))
@@ -197,9 +230,13 @@ class NetworkState:
         return a.numpy()
 
     def _looked_up(self, inputs: Inputs) -> "LookedUp":
-        found = vars(self).get("_tables")
+        return self._cached("_tables", inputs, self._look_up)
+
+    def _cached(self, name: str, inputs: Inputs, make: Callable) -> Any:
+        """Return what was made for these inputs before."""
+        found = vars(self).get(name)
         if found is None or found[0] is not inputs:
-            found = vars(self)["_tables"] = inputs, self._look_up(inputs)
+            found = vars(self)[name] = inputs, make(inputs)
         return found[1]
 
     def _look_up(self, inputs: Inputs) -> "LookedUp":

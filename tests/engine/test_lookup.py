@@ -8,10 +8,11 @@ import torch
 from test_encoded_rows import rows_of
 
 from skspectral import ColumnEncoder
+from skspectral._engine import first_layers
 from skspectral._engine import lookup as lookup_module
+from skspectral._engine.first_layers import lookups_of
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
-from skspectral._engine.lookup import EntryRows, lookup_of
 from skspectral._engine.losses import SquaredError
 from skspectral._engine.minibatches import Minibatches
 from skspectral._engine.rows import DenseRows, SparseRows, StackedRows
@@ -32,7 +33,8 @@ KINDS = {
 
 @pytest.fixture(autouse=True)
 def lookups_always_pay(monkeypatch):
-    monkeypatch.setattr(lookup_module, "_pays", lambda *shape: True)
+    monkeypatch.setattr(first_layers, "lookups_pay", lambda *shape: True)
+    monkeypatch.setattr(first_layers, "sparse_lookups_pay", lambda *shape: True)
 
 
 def fitted(kind, seed):
@@ -77,13 +79,11 @@ def gradients(rows, index, y, network, rule, looks_up, seeds=None):
     """Gradient of each minibatch of an epoch, in the order of the module."""
     n_runs = len(index)
     like = network.layers[0].phi
-    entries = lookup_of(rows, index, 32, WIDTH, like) if looks_up else None
-    assert looks_up == (entries is not None)
+    lookups = lookups_of(rows, index, 32, WIDTH, like) if looks_up else None
+    assert looks_up == (lookups is not None)
     rules = (dataclasses.replace(rule, groups=groups_of(rule, rows)), rule)
     parameters = FlatParameters(network, rules, rows_first=looks_up)
-    step = ForwardBackward(
-        parameters, SquaredError(), None if entries is None else entries.lookup
-    )
+    step = ForwardBackward(parameters, SquaredError(), lookups)
     seeds = range(n_runs) if seeds is None else seeds
     generators = {s: torch.Generator().manual_seed(s) for s in seeds}
     weight = torch.rand(
@@ -91,8 +91,8 @@ def gradients(rows, index, y, network, rule, looks_up, seeds=None):
     )
     minibatches = Minibatches(
         step,
-        rows if entries is None else entries,
-        y,
+        TrainingData(rows, y, SquaredError()),
+        lookups,
         index,
         weight.to(like),
         Schedule(n_epochs=1, batch_size=32),
@@ -190,8 +190,7 @@ def test_entries_are_the_same_kept_or_computed_when_taken(monkeypatch, sparse):
     found = []
     for limit in (2**26, 0):
         monkeypatch.setattr(lookup_module, "HELD_BYTES", limit)
-        entries = lookup_of(stacked, index, 32, WIDTH, like)
-        assert isinstance(entries, EntryRows)
+        entries = lookups_of(stacked, index, 32, WIDTH, like).rows
         assert (entries.known is None) == (limit == 0)
         out = entries.empty(len(taken), like)
         entries.take(taken, out)
@@ -237,14 +236,60 @@ def test_a_run_trains_in_a_batch_as_it_does_alone(kind):
             torch.testing.assert_close(a[k], b[0], rtol=1e-12, atol=1e-14)
 
 
+def sparse_rows(seed, n_rows=N_ROWS, standardize=True):
+    """Sparse rows with a column of zeros, a constant one, and gaps."""
+    from scipy.sparse import random_array
+
+    from skspectral._columns import Inputs, column_statistics, identity_statistics
+
+    rng = np.random.default_rng(seed)
+    matrix = random_array((n_rows, 30), density=0.1, rng=rng, format="csr")
+    matrix = matrix.tolil()
+    matrix[:, 3], matrix[:, 4] = 0, 2.0
+    matrix = matrix.tocsr()
+    fill = rng.normal(size=30)
+    statistics = identity_statistics(30)
+    if standardize:
+        statistics = column_statistics(matrix, None)
+        fill = statistics.mean
+    matrix.data[::17] = np.nan
+    inputs = Inputs.plain(30, statistics, fill)
+    scales = statistics.mean, statistics.divisor, fill
+    return SparseRows(matrix, inputs.held, 30, scales)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("gate", ["out", "in", "both", None])
+@pytest.mark.parametrize("part", [0, 1])
+def test_sparse_rows_have_the_gradients_of_dense_ones(gate, standardize, part):
+    parts = [sparse_rows(seed, N_ROWS - 7, standardize) for seed in range(2)]
+    rows = StackedRows(parts)
+    index = [torch.arange(N_ROWS - 7) + part * (N_ROWS - 7)]
+    network = SpectralMLP((30, WIDTH, 3), gate=gate, batch_shape=(1,), dtype=DOUBLE)
+    g = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(generator=g)
+    y = torch.randn(rows.n_rows, 3, generator=g, dtype=DOUBLE)
+    rule = LayerRule(gate, lambda_=gate is not None, alpha_phi=0.01, alpha_lambda=0.02)
+    for own, expected in zip(
+        gradients(rows, index, y, network, rule, looks_up=True),
+        gradients(rows, index, y, network, rule, looks_up=False),
+        strict=True,
+    ):
+        for a, b in zip(own, expected, strict=True):
+            assert torch.isfinite(a).all()
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
 def test_only_on_a_cpu_and_only_encoded_rows():
     inputs, X = fitted("ramps", 0)
     encoded = rows_of(inputs, X)
     like = torch.empty(0, dtype=DOUBLE)
     index = [torch.arange(N_ROWS)]
-    assert lookup_of(encoded, index, 32, WIDTH, like) is not None
-    assert lookup_of(encoded, index, 32, WIDTH, like.to("meta")) is None
+    assert lookups_of(encoded, index, 32, WIDTH, like) is not None
+    assert lookups_of(encoded, index, 32, WIDTH, like.to("meta")) is None
     dense = DenseRows(torch.zeros(N_ROWS, encoded.n_columns, dtype=DOUBLE))
-    assert lookup_of(dense, index, 32, WIDTH, like) is None
+    assert lookups_of(dense, index, 32, WIDTH, like) is None
     both = StackedRows([encoded, dense])
-    assert lookup_of(both, index, 32, WIDTH, like) is None
+    assert lookups_of(both, index, 32, WIDTH, like) is None
