@@ -37,7 +37,9 @@ class Lookups(Protocol):
 
     n_columns: int
 
-    def layer(self, parameters: FlatParameters, gradient: Tensor) -> Layer: ...
+    def layer(
+        self, parameters: FlatParameters, gradient: Tensor, *, bare: bool
+    ) -> Layer: ...
 
     def block(
         self, streams: list[int], n_batches: int, batch_size: int, like: Tensor

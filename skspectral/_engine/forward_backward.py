@@ -21,7 +21,7 @@ from torch import Tensor
 
 from skspectral._engine.first_layers import Lookups
 from skspectral._engine.flat_parameters import FlatParameters
-from skspectral._engine.layers import Layer
+from skspectral._engine.layers import Layer, OutputGatedLayer
 from skspectral._engine.losses import Loss
 from skspectral.nn import ACTIVATIONS
 
@@ -52,21 +52,29 @@ class ForwardBackward:
     loss : Loss
     lookups : Lookups, optional
         What makes the first layer, where it looks values up.
+    n_rows : int, optional
+        Of a minibatch, where that is known.
     """
 
     def __init__(
-        self, parameters: FlatParameters, loss: Loss, lookups: Lookups | None = None
+        self,
+        parameters: FlatParameters,
+        loss: Loss,
+        lookups: Lookups | None = None,
+        n_rows: int | None = None,
     ) -> None:
         self.parameters, self.loss = parameters, loss
         self.gradient = torch.zeros_like(parameters.trained)
         self.activation = ACTIVATIONS[parameters.activation]
-        self.layers = [
+        first = self._first_layer(lookups, n_rows)
+        self.layers: list[Layer | OutputGatedLayer] = [first]
+        self.layers += [
             Layer(parameters, self.gradient, index)
-            for index in range(len(parameters.rules))
+            for index in range(1, len(parameters.rules))
         ]
-        if lookups is not None:
-            self.layers[0] = lookups.layer(parameters, self.gradient)
         self.gated = [layer for layer in self.layers if layer.gate_kind is not None]
+        # Those whose weight a step needs.
+        self.refreshed = [layer for layer in self.gated if isinstance(layer, Layer)]
         self.single = parameters.n_runs == 1
         matmul = torch.mm if self.single else torch.bmm
         on_cpu = self.gradient.device.type == "cpu"
@@ -76,6 +84,22 @@ class ForwardBackward:
             layer.spread = torch.mul if one else matmul
             if one and on_cpu and not self.single:
                 layer.members = list(layer.weight.select(-1, 0).unsqueeze(-1))
+
+    def _first_layer(
+        self, lookups: Lookups | None, n_rows: int | None
+    ) -> Layer | OutputGatedLayer:
+        parameters, gradient = self.parameters, self.gradient
+        n_inputs, width = parameters.sizes[:2]
+        is_wide = n_rows is not None and n_inputs > n_rows and width > 1
+        bare = is_wide and parameters.rules[0].gate == "out"
+        if lookups is None:
+            layer = Layer(parameters, gradient, 0, bare=bare)
+        else:
+            layer = lookups.layer(parameters, gradient, bare=bare)
+        if not bare:
+            return layer
+        assert n_rows is not None
+        return OutputGatedLayer(layer, parameters, gradient, n_rows)
 
     def buffers(self, n_rows: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Return buffers for a minibatch of n_rows: z, a and d, see `Minibatch`."""
@@ -103,8 +127,8 @@ class ForwardBackward:
         forward, backward = self.activation.forward, self.activation.backward
         x = batch.x
         inputs = [x]
-        for layer in self.gated:
-            layer.refresh()
+        for gated in self.refreshed:
+            gated.refresh()
         for layer, z, a, m in zip(
             layers, batch.z, batch.a, batch.members, strict=False
         ):

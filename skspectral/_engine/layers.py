@@ -8,14 +8,28 @@ from torch import Tensor
 
 from skspectral._engine.flat_parameters import FlatParameters
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "OutputGatedLayer"]
 
 
 class Layer:
-    """One layer: parameters and gradients as views, the weight as a buffer."""
+    """One layer: parameters and gradients as views, the weight as a buffer.
+
+    Parameters
+    ----------
+    parameters : FlatParameters
+    gradient : Tensor of the shape of its numbers
+    index : int
+    bare : bool
+        Whether it multiplies by phi alone, without gates and bias.
+    """
 
     def __init__(
-        self, parameters: FlatParameters, gradient: Tensor, index: int
+        self,
+        parameters: FlatParameters,
+        gradient: Tensor,
+        index: int,
+        *,
+        bare: bool = False,
     ) -> None:
         single = parameters.n_runs == 1
         self.matmul = torch.mm if single else torch.bmm
@@ -24,18 +38,30 @@ class Layer:
         phi = parameters.value(index, "phi")
         assert phi is not None
         self.phi = phi
-        self.gate_kind = rule.gate
+        self.gate_kind = None if bare else rule.gate
         self.spread: Callable  # d (*K, b, out), weight (*K, out, in) -> (*K, b, in)
         self.members: list[Tensor] | None = None  # weight of each
         self.flipped = parameters.flipped[index]
-        self.bias = _row(parameters.value(index, "bias"))
+        self.bias = None if bare else _row(parameters.value(index, "bias"))
         # None where no gradient is wanted. Products are written to contiguous buffers
         # and then copied, where the slot of K runs is not contiguous: far faster.
         self.copies: list[tuple[Tensor, Tensor]] = []
         self.g_phi = parameters.view(gradient, index, "phi")
-        self.g_bias = self._buffer(_row(parameters.view(gradient, index, "bias")))
         self.groups: Tensor | None = None
         self.g_groups: Tensor | None = None  # where nodes share an eigenvalue
+        self.g_bias = self.g_in = self.g_out = None
+        if self.gate_kind is None:
+            self.weight = phi
+            self.product = None
+            if not bare:
+                g_bias = parameters.view(gradient, index, "bias")
+                self.g_bias = self._buffer(_row(g_bias))
+            if self.g_phi is not None:
+                self.product = self._like_phi()
+                if self.product is not self.g_phi:
+                    self.copies.append((self.product, self.g_phi))
+            return
+        self.g_bias = self._buffer(_row(parameters.view(gradient, index, "bias")))
         g_in = _column(parameters.view(gradient, index, "lambda_in"))
         if rule.groups is not None:
             self.groups = torch.tensor(rule.groups, device=phi.device)
@@ -43,14 +69,6 @@ class Layer:
                 self.g_groups, g_in = g_in, torch.empty_like(phi[..., :1])
         self.g_in = self._buffer(g_in)
         self.g_out = self._buffer(_row(parameters.view(gradient, index, "lambda_out")))
-        if rule.gate is None:
-            self.weight = phi
-            self.product = None
-            if self.g_phi is not None:
-                self.product = self._like_phi()
-                if self.product is not self.g_phi:
-                    self.copies.append((self.product, self.g_phi))
-            return
         lambda_in = _column(parameters.value(index, "lambda_in"))
         minus_lambda_out = _row(parameters.value(index, "lambda_out"))
         assert lambda_in is not None
@@ -142,6 +160,76 @@ class Layer:
                 self.matmul(self.ones_in, scratch, out=self.g_out)
         if self.g_phi is not None:
             torch.mul(product, self.gate, out=self.g_phi)
+
+
+class OutputGatedLayer:
+    """A first layer of gate "out" whose gates multiply its outputs, not its weights.
+
+    The same numbers. Where a layer has more inputs than a minibatch has rows that is
+    less: what is multiplied is (b, out), not (in, out).
+
+    Parameters
+    ----------
+    inner : Layer
+        A bare one.
+    parameters : FlatParameters
+    gradient : Tensor
+    n_rows : int
+        Of a minibatch.
+    """
+
+    gate_kind = "out"
+    members = None
+    spread: Callable
+
+    def __init__(
+        self, inner: Layer, parameters: FlatParameters, gradient: Tensor, n_rows: int
+    ) -> None:
+        self.inner, self.phi, self.matmul = inner, inner.phi, inner.matmul
+        self.weight: Tensor
+        gate = _row(parameters.value(0, "lambda_out"))
+        assert gate is not None
+        self.gate = gate
+        self.bias = _row(parameters.value(0, "bias"))
+        self.copies: list[tuple[Tensor, Tensor]] = []
+        self.g_gate, self.g_bias = (
+            self._buffer(_row(parameters.view(gradient, 0, name)))
+            for name in ("lambda_out", "bias")
+        )
+        *axis, _, width = self.phi.shape
+        self.sums, self.scaled = self.phi.new_empty(2, *axis, n_rows, width)
+
+    def _buffer(self, slot: Tensor | None) -> Tensor | None:
+        if slot is None or slot.is_contiguous():
+            return slot
+        buffer = slot.contiguous()
+        self.copies.append((buffer, slot))
+        return buffer
+
+    def refresh(self) -> None:
+        """Compute the weight, which the steps do not need."""
+        self.weight = self.phi * self.gate
+
+    def affine(self, x: Any, out: Tensor, members: Any) -> None:
+        """Write the pre-activations of the layer for a minibatch."""
+        self.inner.affine(x, self.sums, None)
+        if self.bias is None:
+            torch.mul(self.sums, self.gate, out=out)
+        else:
+            torch.addcmul(self.bias, self.sums, self.gate, out=out)
+
+    def gradients(self, x: Any, d: Tensor, ones: Tensor) -> None:
+        """Gradients of the parameters."""
+        if self.g_bias is not None:
+            self.matmul(ones, d, out=self.g_bias)
+        if self.g_gate is not None:
+            torch.mul(d, self.sums, out=self.scaled)
+            self.matmul(ones, self.scaled, out=self.g_gate)
+        if self.inner.product is not None:
+            torch.mul(d, self.gate, out=self.scaled)
+            self.inner.gradients(x, self.scaled, ones)
+        for buffer, slot in self.copies:
+            slot.copy_(buffer)
 
 
 def _row(vector: Tensor | None) -> Tensor | None:

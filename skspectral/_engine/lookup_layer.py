@@ -40,8 +40,10 @@ class EncodedLookups:
     def __init__(self, rows: EntryRows) -> None:
         self.rows, self.n_columns = rows, rows.n_columns
 
-    def layer(self, parameters: FlatParameters, gradient: Tensor) -> "LookupLayer":
-        return LookupLayer(parameters, gradient, self.rows.lookup)
+    def layer(
+        self, parameters: FlatParameters, gradient: Tensor, *, bare: bool
+    ) -> "LookupLayer":
+        return LookupLayer(parameters, gradient, self.rows.lookup, bare=bare)
 
     def block(
         self, streams: list[int], n_batches: int, batch_size: int, like: Tensor
@@ -153,9 +155,14 @@ class LookupLayer(Layer):
     """A first layer whose products with ramps and dummies are lookups."""
 
     def __init__(
-        self, parameters: FlatParameters, gradient: Tensor, lookup: Lookup
+        self,
+        parameters: FlatParameters,
+        gradient: Tensor,
+        lookup: Lookup,
+        *,
+        bare: bool = False,
     ) -> None:
-        super().__init__(parameters, gradient, 0)
+        super().__init__(parameters, gradient, 0, bare=bare)
         self.lookup = lookup
         *axis, _, width = self.phi.shape
         self.table = self.phi.new_zeros(*axis, lookup.n_entries, width)

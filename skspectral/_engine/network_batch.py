@@ -106,7 +106,7 @@ class NetworkBatch:
             network, rules, self.members, self.nodes, rows_first=lookups is not None
         )
         self.optimizer = make_optimizer(self.parameters.trained)
-        self.step = ForwardBackward(self.parameters, self.loss, lookups)
+        self.step = ForwardBackward(self.parameters, self.loss, lookups, batch_size)
         self.minibatches = Minibatches(
             self.step,
             data,

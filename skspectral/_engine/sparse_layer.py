@@ -59,8 +59,10 @@ class SparseLookups:
         self.shift = (-mean / divisor).to(like)[None]
         self.n_columns = 4 * (1 + matrix.nnz // len(matrix.indptr))
 
-    def layer(self, parameters: FlatParameters, gradient: Tensor) -> "SparseLayer":
-        return SparseLayer(parameters, gradient, self.shift)
+    def layer(
+        self, parameters: FlatParameters, gradient: Tensor, *, bare: bool
+    ) -> "SparseLayer":
+        return SparseLayer(parameters, gradient, self.shift, bare=bare)
 
     def block(
         self, streams: list[int], n_batches: int, batch_size: int, like: Tensor
@@ -123,9 +125,14 @@ class SparseLayer(Layer):
     """
 
     def __init__(
-        self, parameters: FlatParameters, gradient: Tensor, shift: Tensor
+        self,
+        parameters: FlatParameters,
+        gradient: Tensor,
+        shift: Tensor,
+        *,
+        bare: bool = False,
     ) -> None:
-        super().__init__(parameters, gradient, 0)
+        super().__init__(parameters, gradient, 0, bare=bare)
         self.shift = shift
         self.is_shifted = bool(shift.count_nonzero())
         self.constant = self.phi.new_zeros(1, self.phi.shape[1])

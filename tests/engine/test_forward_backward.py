@@ -59,8 +59,8 @@ def random_target(name, shape, generator):
 def closed_form(network, rules, loss, x, y, row_weight):
     """Gradients of the step, by layer and name, in the module's shapes."""
     parameters = FlatParameters(network, rules)
-    step = ForwardBackward(parameters, LOSSES[loss])
     n_runs, n_rows, _ = x.shape
+    step = ForwardBackward(parameters, LOSSES[loss], n_rows=n_rows)
     z, a, d = (tuple(t) for t in step.buffers(n_rows))
     squeeze = (lambda t: t[0]) if n_runs == 1 else (lambda t: t)
     output = x.new_empty(n_runs, n_rows, network.sizes[-1])
@@ -80,12 +80,13 @@ def closed_form(network, rules, loss, x, y, row_weight):
     return gradients
 
 
+@pytest.mark.parametrize("n_inputs", [4, 14])  # fewer, and more than rows
 @pytest.mark.parametrize("n_runs", [1, 3])
 @pytest.mark.parametrize("gate", ["out", "in", "both", None])
 @pytest.mark.parametrize("loss", list(LOSSES))
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-def test_the_gradient_is_autograds(activation, loss, gate, n_runs, generator):
-    sizes = (4, 6, 5, 3)
+def test_the_gradient_is_autograds(activation, loss, gate, n_runs, n_inputs, generator):
+    sizes = (n_inputs, 6, 5, 3)
     network = SpectralMLP(
         sizes, gate=gate, activation=activation, batch_shape=(n_runs,), dtype=DOUBLE
     )
@@ -100,7 +101,7 @@ def test_the_gradient_is_autograds(activation, loss, gate, n_runs, generator):
         )
         for i, layer in enumerate(network.layers)
     )
-    x = torch.randn(n_runs, 9, 4, generator=generator, dtype=DOUBLE)
+    x = torch.randn(n_runs, 9, n_inputs, generator=generator, dtype=DOUBLE)
     y = random_target(loss, (n_runs, 9, 3), generator)
     row_weight = torch.rand(n_runs, 9, generator=generator, dtype=DOUBLE)
     gradients = closed_form(network, rules, loss, x, y, row_weight)
@@ -138,12 +139,13 @@ def test_the_gradient_is_autograds(activation, loss, gate, n_runs, generator):
         (LayerRule(None, phi=False, lambda_=False), {"bias"}),
     ],
 )
+@pytest.mark.parametrize("n_inputs", [4, 14])
 @pytest.mark.parametrize("n_runs", [1, 2])
 def test_what_is_frozen_has_no_gradient_and_the_rest_has_its_own(
-    rule, trained, n_runs, generator
+    rule, trained, n_runs, n_inputs, generator
 ):
     network = SpectralMLP(
-        (4, 6, 1), gate=rule.gate, batch_shape=(n_runs,), dtype=DOUBLE
+        (n_inputs, 6, 1), gate=rule.gate, batch_shape=(n_runs,), dtype=DOUBLE
     )
     network.layers[1].gate = None  # a plain readout, whatever the first layer is
     randomise(network, generator)
@@ -151,7 +153,7 @@ def test_what_is_frozen_has_no_gradient_and_the_rest_has_its_own(
         network.layers[1].lambda_in.fill_(1.0)
         network.layers[1].lambda_out.zero_()
     rules = (rule, LayerRule(None, lambda_=False))
-    x = torch.randn(n_runs, 9, 4, generator=generator, dtype=DOUBLE)
+    x = torch.randn(n_runs, 9, n_inputs, generator=generator, dtype=DOUBLE)
     y = torch.randn(n_runs, 9, 1, generator=generator, dtype=DOUBLE)
     weight = torch.ones(n_runs, 9, dtype=DOUBLE)
     gradients = closed_form(network, rules, "squared_error", x, y, weight)

@@ -14,7 +14,7 @@ from skspectral._engine.first_layers import lookups_of
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward
 from skspectral._engine.losses import SquaredError
-from skspectral._engine.minibatches import Minibatches
+from skspectral._engine.minibatches import Minibatches, epoch_shape
 from skspectral._engine.rows import DenseRows, SparseRows, StackedRows
 from skspectral._engine.run_table import LayerRule, RunTable, Schedule
 from skspectral._engine.training_data import TrainingData
@@ -23,6 +23,7 @@ from skspectral.nn import SpectralMLP
 
 DOUBLE = torch.float64
 N_ROWS, WIDTH = 90, 16
+N_COLUMNS = 40  # of sparse tables: more than a minibatch has rows
 KINDS = {
     "ramps": {"n_knots": 7, "categorical_features": None},
     "ramps of many lengths": {"n_knots": 40, "categorical_features": None},
@@ -83,7 +84,9 @@ def gradients(rows, index, y, network, rule, looks_up, seeds=None):
     assert looks_up == (lookups is not None)
     rules = (dataclasses.replace(rule, groups=groups_of(rule, rows)), rule)
     parameters = FlatParameters(network, rules, rows_first=looks_up)
-    step = ForwardBackward(parameters, SquaredError(), lookups)
+    # Of the two, only that with lookups may have its gates at the outputs.
+    n_rows = epoch_shape(len(index[0]), 32)[1] if looks_up else None
+    step = ForwardBackward(parameters, SquaredError(), lookups, n_rows)
     seeds = range(n_runs) if seeds is None else seeds
     generators = {s: torch.Generator().manual_seed(s) for s in seeds}
     weight = torch.rand(
@@ -243,19 +246,19 @@ def sparse_rows(seed, n_rows=N_ROWS, standardize=True):
     from skspectral._columns import Inputs, column_statistics, identity_statistics
 
     rng = np.random.default_rng(seed)
-    matrix = random_array((n_rows, 30), density=0.1, rng=rng, format="csr")
+    matrix = random_array((n_rows, N_COLUMNS), density=0.1, rng=rng, format="csr")
     matrix = matrix.tolil()
     matrix[:, 3], matrix[:, 4] = 0, 2.0
     matrix = matrix.tocsr()
-    fill = rng.normal(size=30)
-    statistics = identity_statistics(30)
+    fill = rng.normal(size=N_COLUMNS)
+    statistics = identity_statistics(N_COLUMNS)
     if standardize:
         statistics = column_statistics(matrix, None)
         fill = statistics.mean
     matrix.data[::17] = np.nan
-    inputs = Inputs.plain(30, statistics, fill)
+    inputs = Inputs.plain(N_COLUMNS, statistics, fill)
     scales = statistics.mean, statistics.divisor, fill
-    return SparseRows(matrix, inputs.held, 30, scales)
+    return SparseRows(matrix, inputs.held, N_COLUMNS, scales)
 
 
 @pytest.mark.parametrize("standardize", [True, False])
@@ -265,7 +268,9 @@ def test_sparse_rows_have_the_gradients_of_dense_ones(gate, standardize, part):
     parts = [sparse_rows(seed, N_ROWS - 7, standardize) for seed in range(2)]
     rows = StackedRows(parts)
     index = [torch.arange(N_ROWS - 7) + part * (N_ROWS - 7)]
-    network = SpectralMLP((30, WIDTH, 3), gate=gate, batch_shape=(1,), dtype=DOUBLE)
+    network = SpectralMLP(
+        (N_COLUMNS, WIDTH, 3), gate=gate, batch_shape=(1,), dtype=DOUBLE
+    )
     g = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in network.parameters():

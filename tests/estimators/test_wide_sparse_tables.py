@@ -27,9 +27,9 @@ def layers(monkeypatch):
     made = []
     start = SparseLayer.__init__
 
-    def init(self, *args):
+    def init(self, *args, **options):
         made.append(self)
-        start(self, *args)
+        start(self, *args, **options)
 
     monkeypatch.setattr(SparseLayer, "__init__", init)
     return made
