@@ -15,6 +15,7 @@ from skspectral._engine.regression_losses import (
 )
 from skspectral._engine.rows import DenseRows
 from skspectral._engine.run_table import LayerRule, RunTable, Schedule, layer_rules
+from skspectral._engine.threads import one_thread_for
 from skspectral._engine.training_data import TrainingData
 from skspectral._engine.training_loop import train
 from skspectral._estimators.network_start import start_network
@@ -279,6 +280,46 @@ def test_nothing_global_changes():
     )
     assert torch.equal(before[2], after[2])
     assert before[:2] + before[3:] == after[:2] + after[3:]
+
+
+@pytest.fixture
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_small_steps_take_one_thread(four_threads):
+    with one_thread_for(10):
+        assert torch.get_num_threads() == 1
+        with one_thread_for(10):
+            assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 4
+    with one_thread_for(1e12):
+        assert torch.get_num_threads() == 4
+    with pytest.raises(ValueError, match="within"), one_thread_for(10):
+        raise ValueError("within")
+    assert torch.get_num_threads() == 4
+
+
+def test_threads_are_what_they_were_after_fits_in_several_threads(four_threads):
+    started, done = threading.Barrier(3), threading.Barrier(3)
+    found = []
+
+    def fit():
+        with one_thread_for(10):
+            started.wait()  # all at once
+            done.wait()
+        found.append(torch.get_num_threads())
+
+    workers = [threading.Thread(target=fit) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert found == [4, 4, 4]
+    assert torch.get_num_threads() == 4
 
 
 def test_an_interrupt_leaves_the_last_completed_epoch():

@@ -1,0 +1,43 @@
+"""One thread for small steps: two would wait for each other at every product."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import torch
+
+__all__ = ["one_thread_for"]
+
+LARGE = 1e8  # multiplications of a step's forward pass; measured, see docs/speed.md
+
+_lock = threading.Lock()
+_running: list[int] = []  # fits in progress on one thread
+_before = 1  # threads there were before the first of them
+
+
+@contextlib.contextmanager
+def one_thread_for(work: float) -> Iterator[None]:
+    """Let torch use one thread on the CPU for a while, if there is little work.
+
+    Threads are what they were afterwards, also where several Python threads train.
+
+    Parameters
+    ----------
+    work : float
+        Multiplications of a forward pass.
+    """
+    global _before
+    if work >= LARGE:
+        yield
+        return
+    with _lock:
+        if not _running:
+            _before = torch.get_num_threads()
+        _running.append(1)
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _running.pop()
+            torch.set_num_threads(_before)
