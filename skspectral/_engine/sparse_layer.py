@@ -47,9 +47,9 @@ class SparseLookups:
     def __init__(self, rows: SparseRows, first: int, like: Tensor) -> None:
         assert rows.scales is not None
         matrix = rows.matrix
-        mean, divisor, fill = (torch.from_numpy(own) for own in rows.scales)
+        mean, divisor, fill = (_copied(own) for own in rows.scales)
         column = torch.from_numpy(matrix.indices.astype("int64"))
-        values = torch.from_numpy(matrix.data).double()
+        values = _copied(matrix.data)
         values = torch.where(values.isnan(), fill[column], values) / divisor[column]
         self.scaled = sparse.csr_array(
             (values.to(like.dtype).numpy(), matrix.indices, matrix.indptr),
@@ -103,6 +103,11 @@ class SparseBlock:
 
     def batch(self, number: int) -> SparseMinibatch:
         return self.batches[number]
+
+
+def _copied(values: Any) -> Tensor:
+    """Return a copy, as arrays in shared memory may be read-only."""
+    return torch.tensor(values, dtype=torch.float64, device="cpu")
 
 
 def _bags(matrix: Any) -> tuple[Tensor, Tensor, Tensor]:

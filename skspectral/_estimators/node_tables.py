@@ -49,9 +49,10 @@ class NodeTables:
         self.knots = inputs.module.knots
         none = np.empty((0, len(bias)))
         columns = zip((np.empty(0), np.empty(0), none, none), *pieces, strict=True)
-        self.firsts, self.lengths, self.values, self.rises = (
-            _tensor(np.concatenate(own)) for own in columns
-        )
+        firsts, lengths, values, rises = (np.concatenate(own) for own in columns)
+        self.firsts, self.lengths = _tensor(firsts), _tensor(lengths)
+        # Of each piece its value, then of each piece its rise.
+        self.n_pieces, self.pieces = len(values), _tensor(np.r_[values, rises])
         # Dummies, and a row of zeros for none.
         self.has_dummies = len(inputs.dummies) > 0
         self.dummies = _tensor(np.concatenate([ramps[-1], np.zeros_like(bias)[None]]))
@@ -70,9 +71,9 @@ class NodeTables:
             own = (numbers if every else numbers[:, self.bent]).T.contiguous()
             piece = torch.searchsorted(self.knots, own, right=True).add_(self.starts)
             own.sub_(self.firsts.take(piece)).div_(self.lengths.take(piece))
-            piece = piece.T.contiguous()
-            z = _sums(self.values, piece).add_(z)
-            z.add_(_sums(self.rises, piece, own.T.contiguous()))
+            entries = torch.cat([piece, piece + self.n_pieces]).T.contiguous()
+            share = torch.cat([torch.ones_like(own), own]).T.contiguous()
+            z = _sums(self.pieces, entries, share).add_(z)
         if self.has_dummies:
             z = _sums(self.dummies, self.module.slots(x) % len(self.dummies)).add_(z)
         return z.expand(len(x), -1)  # gaps may be all there is

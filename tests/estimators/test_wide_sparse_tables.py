@@ -84,6 +84,15 @@ def test_no_more_than_a_minibatch_is_made_dense(monkeypatch, layers):
     assert max(taken, default=0) <= 50  # where dead nodes are looked for
 
 
+def test_read_only_tables_are_read_in_silence(recwarn):
+    X, y = texts()
+    for own in (X.data, X.indices, X.indptr):
+        own.setflags(write=False)
+    reg = SpectralMLPRegressor(hidden_layer_sizes=80, **SHORT).fit(X, y)
+    reg.predict(X)
+    assert not [w for w in recwarn if "writable" in str(w.message)]
+
+
 def test_missing_values_and_partial_fit():
     X, y = texts(missing=True)
     options = {"hidden_layer_sizes": 80} | SHORT
