@@ -1,6 +1,7 @@
 """A batch of networks of the same shape, with all that their training needs."""
 
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from skspectral._engine.minibatches import Minibatches, epoch_shape
 from skspectral._engine.optimizers import Optimizer, make_optimizer
 from skspectral._engine.recorded_steps import RecordedSteps
 from skspectral._engine.run_table import RunTable, rows_of
+from skspectral._engine.threads import one_thread_for
 from skspectral._engine.training_data import TrainingData
 from skspectral.nn import SpectralMLP
 
@@ -116,6 +118,10 @@ class NetworkBatch:
             table.schedule,
             self.generators,
         )
+        # Multiplications of a forward pass: what is read of a row, and the widths.
+        n_read = data.rows.n_columns if lookups is None else lookups.n_columns
+        layers = itertools.pairwise((n_read, *self.parameters.sizes[1:]))
+        self.work = len(self.members) * batch_size * sum(a * b for a, b in layers)
         self.recorded = RecordedSteps(self._planned_steps)
         self.best = self.parameters.trained.clone()
         self.completed = self.parameters.trained.clone()  # of the last whole epoch
@@ -162,6 +168,12 @@ class NetworkBatch:
         self, rates: Sequence[Any] | Tensor, after_step: AfterStep | None
     ) -> list[float]:
         """Take all steps of one epoch; return the mean objective of each run."""
+        with one_thread_for(self.work):
+            return self._epoch(rates, after_step)
+
+    def _epoch(
+        self, rates: Sequence[Any] | Tensor, after_step: AfterStep | None
+    ) -> list[float]:
         step, move, gradient = self.step, self.optimizer.step, self.step.gradient
         number = 0
         total = gradient.new_zeros(len(self.members), dtype=torch.float64)

@@ -8,7 +8,7 @@ import torch
 
 __all__ = ["one_thread_for"]
 
-LARGE = 1e8  # multiplications of a step's forward pass; measured, see docs/speed.md
+LARGE = 4e6  # multiplications of a forward pass; measured, see docs/speed.md
 
 _lock = threading.Lock()
 _running: list[int] = []  # fits in progress on one thread

@@ -5,7 +5,6 @@ generator, its rows, its minibatches, its rate and its end; nothing here reduces
 the axis of runs.
 """
 
-import itertools
 import math
 from functools import partial
 from operator import itemgetter
@@ -32,7 +31,6 @@ from skspectral._engine.network_batch import (
     copy_generators,
 )
 from skspectral._engine.run_table import RunTable, Schedule
-from skspectral._engine.threads import one_thread_for
 from skspectral._engine.training_data import TrainingData
 from skspectral.nn import SpectralMLP
 
@@ -91,17 +89,14 @@ def train(
     for k, own in enumerate(index):
         shape = epoch_shape(len(own), runs.schedule.batch_size)
         loops.setdefault(shape, []).append(k)
-    layers = sum(a * b for a, b in itertools.pairwise(network.sizes))
-    for (_, n_rows), members in loops.items():
+    for members in loops.values():
         own_generators = [generators[k] for k in members]
         loop = TrainingLoop(
             network, data, runs, validation, histories, index, members, own_generators
         )
         if optimizer_state is not None:
             loop.load_optimizer(optimizer_state)
-        with one_thread_for(len(members) * n_rows * layers):
-            completed = loop.run(on_epoch, after_step)
-        if not completed:
+        if not loop.run(on_epoch, after_step):
             break
     return histories
 

@@ -6,6 +6,8 @@ import threading
 import pytest
 import torch
 
+from skspectral._engine import threads
+from skspectral._engine.forward_backward import ForwardBackward
 from skspectral._engine.losses import CrossEntropy, Sigmoid, SquaredError
 from skspectral._engine.regression_losses import (
     Huber,
@@ -301,6 +303,24 @@ def test_small_steps_take_one_thread(four_threads):
     with pytest.raises(ValueError, match="within"), one_thread_for(10):
         raise ValueError("within")
     assert torch.get_num_threads() == 4
+
+
+def test_a_fit_takes_one_thread_where_it_is_small(four_threads, monkeypatch):
+    used = []
+    step = ForwardBackward.__call__
+
+    def noted(self, batch):
+        used.append(torch.get_num_threads())
+        step(self, batch)
+
+    monkeypatch.setattr(ForwardBackward, "__call__", noted)
+    fit_rows([0, 1], table())
+    assert set(used) == {1}
+    assert torch.get_num_threads() == 4
+    used.clear()
+    monkeypatch.setattr(threads, "LARGE", 10)
+    fit_rows([0, 1], table())
+    assert set(used) == {4}
 
 
 def test_threads_are_what_they_were_after_fits_in_several_threads(four_threads):
