@@ -55,20 +55,24 @@ class Layer:
             self.product = None
             if not bare:
                 g_bias = parameters.view(gradient, index, "bias")
-                self.g_bias = self._buffer(_row(g_bias))
+                self.g_bias = _buffer(self.copies, _row(g_bias))
             if self.g_phi is not None:
                 self.product = self._like_phi()
                 if self.product is not self.g_phi:
                     self.copies.append((self.product, self.g_phi))
             return
-        self.g_bias = self._buffer(_row(parameters.view(gradient, index, "bias")))
+        self.g_bias = _buffer(
+            self.copies, _row(parameters.view(gradient, index, "bias"))
+        )
         g_in = _column(parameters.view(gradient, index, "lambda_in"))
         if rule.groups is not None:
             self.groups = torch.tensor(rule.groups, device=phi.device)
             if g_in is not None:
                 self.g_groups, g_in = g_in, torch.empty_like(phi[..., :1])
-        self.g_in = self._buffer(g_in)
-        self.g_out = self._buffer(_row(parameters.view(gradient, index, "lambda_out")))
+        self.g_in = _buffer(self.copies, g_in)
+        self.g_out = _buffer(
+            self.copies, _row(parameters.view(gradient, index, "lambda_out"))
+        )
         lambda_in = _column(parameters.value(index, "lambda_in"))
         minus_lambda_out = _row(parameters.value(index, "lambda_out"))
         assert lambda_in is not None
@@ -98,13 +102,6 @@ class Layer:
         if self.flipped:
             return self.phi.new_empty(*axis, n_out, n_in).mT
         return self.phi.new_empty(*axis, n_in, n_out)
-
-    def _buffer(self, slot: Tensor | None) -> Tensor | None:
-        if slot is None or slot.is_contiguous():
-            return slot
-        buffer = slot.contiguous()
-        self.copies.append((buffer, slot))
-        return buffer
 
     def refresh(self) -> None:
         """Compute the weight of a gated layer."""
@@ -193,18 +190,11 @@ class OutputGatedLayer:
         self.bias = _row(parameters.value(0, "bias"))
         self.copies: list[tuple[Tensor, Tensor]] = []
         self.g_gate, self.g_bias = (
-            self._buffer(_row(parameters.view(gradient, 0, name)))
+            _buffer(self.copies, _row(parameters.view(gradient, 0, name)))
             for name in ("lambda_out", "bias")
         )
         *axis, _, width = self.phi.shape
         self.sums, self.scaled = self.phi.new_empty(2, *axis, n_rows, width)
-
-    def _buffer(self, slot: Tensor | None) -> Tensor | None:
-        if slot is None or slot.is_contiguous():
-            return slot
-        buffer = slot.contiguous()
-        self.copies.append((buffer, slot))
-        return buffer
 
     def refresh(self) -> None:
         """Compute the weight, which the steps do not need."""
@@ -230,6 +220,15 @@ class OutputGatedLayer:
             self.inner.gradients(x, self.scaled, ones)
         for buffer, slot in self.copies:
             slot.copy_(buffer)
+
+
+def _buffer(copies: list[tuple[Tensor, Tensor]], slot: Tensor | None) -> Tensor | None:
+    """Return the slot, or a contiguous buffer that is to be copied to it."""
+    if slot is None or slot.is_contiguous():
+        return slot
+    buffer = slot.contiguous()
+    copies.append((buffer, slot))
+    return buffer
 
 
 def _row(vector: Tensor | None) -> Tensor | None:
