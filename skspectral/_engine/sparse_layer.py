@@ -17,6 +17,7 @@ from skspectral._engine.rows import SparseRows
 
 __all__ = ["SparseLookups", "sparse_lookups_pay"]
 
+LARGEST_SHIFT = 100  # of a column, in its deviations: beyond, float32 loses digits
 SMALLEST = 2**17  # weights of a layer; several networks of fewer share their products
 
 
@@ -74,6 +75,9 @@ def sparse_lookups_pay(rows: SparseRows, batch_size: int, width: int) -> bool:
     """Whether it takes less time than products with rows that are made dense."""
     if rows.scales is None or rows.n_columns * width < SMALLEST:
         return False
+    mean, divisor, _ = rows.scales
+    if abs(mean / divisor).max() > LARGEST_SHIFT:
+        return False  # such columns have to be centred before they are multiplied
     n_rows, n_columns = rows.matrix.shape
     n_read = rows.matrix.nnz / n_rows
     products = batch_size * n_columns * (200 + width)

@@ -84,6 +84,18 @@ def test_no_more_than_a_minibatch_is_made_dense(monkeypatch, layers):
     assert max(taken, default=0) <= 50  # where dead nodes are looked for
 
 
+def test_columns_far_from_zero_are_centred_first(layers):
+    X, _ = texts()
+    time = 1.7e9 + np.arange(X.shape[0])  # seconds since 1970
+    X = sparse.hstack([X, time[:, None]], format="csr")
+    y = np.sin(np.arange(X.shape[0]) / 9)
+    options = {"hidden_layer_sizes": 80} | SHORT | {"dtype": "float32", "max_iter": 50}
+    own = SpectralMLPRegressor(**options).fit(X, y)
+    dense = SpectralMLPRegressor(**options).fit(X.toarray(), y)
+    assert not layers
+    np.testing.assert_allclose(own.predict(X), dense.predict(X.toarray()), atol=1e-3)
+
+
 def test_read_only_tables_are_read_in_silence(recwarn):
     X, y = texts()
     for own in (X.data, X.indices, X.indptr):
