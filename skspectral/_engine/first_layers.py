@@ -41,9 +41,7 @@ class Lookups(Protocol):
         self, parameters: FlatParameters, gradient: Tensor, *, bare: bool
     ) -> Layer: ...
 
-    def block(
-        self, streams: list[int], n_batches: int, batch_size: int, like: Tensor
-    ) -> Block: ...
+    def block(self, streams: list[int], n_batches: int, batch_size: int) -> Block: ...
 
 
 def lookups_of(

@@ -137,35 +137,40 @@ class EntryRows:
     parts : sequence of EncodedRows, of one layout
         Tables, one below the other.
     lookup : Lookup
+    dtype : torch.dtype
+        Of numbers and shares.
     """
 
-    def __init__(self, parts: Sequence[EncodedRows], lookup: Lookup) -> None:
-        self.parts, self.lookup = parts, lookup
+    def __init__(
+        self, parts: Sequence[EncodedRows], lookup: Lookup, dtype: torch.dtype
+    ) -> None:
+        self.parts, self.lookup, self.dtype = parts, lookup, dtype
         held = [part.held for part in parts]
         self.held = held[0] if len(held) == 1 else StackedRows(held)
         self.n_columns = lookup.layout.n_numbers + lookup.per_row
+        # Words of 4 bytes: those of numbers and shares, then one of each entry.
+        self.words = dtype.itemsize // 4
+        self.first_entry = self.words * self.n_columns
         self.known: Tensor | None = None
 
-    def keep(self, like: Tensor) -> None:
+    def keep(self) -> None:
         """Compute all entries now, unless they are too many."""
         n_rows, n_numbers = self.held.n_rows, self.lookup.layout.n_numbers
         if 4 * n_rows * (n_numbers + 2 * self.lookup.per_row) > HELD_BYTES:
             return
-        known = self.empty(n_rows, like)
+        known = self.empty(n_rows)
         for rows in torch.arange(n_rows, device="cpu").split(BLOCK_ROWS):
             own = slice(int(rows[0]), int(rows[-1]) + 1)
             self.take(rows, known[own])
         self.known = known
 
-    def empty(self, n_rows: int, like: Tensor) -> Tensor:
+    def empty(self, n_rows: int) -> Tensor:
         """Room for rows: numbers, shares and entries, side by side in memory.
 
         A row that is gathered is then in one place.
         """
-        words = like.element_size() // 4
-        self.dtype, self.first_entry = like.dtype, words * self.n_columns
         n_words = self.first_entry + self.lookup.per_row
-        n_words += n_words % words
+        n_words += n_words % self.words
         return torch.empty(n_rows, n_words, dtype=torch.int32, device="cpu")
 
     def views(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -205,8 +210,9 @@ def entry_rows(
         for name in ("mean", "divisor")
     )
     layout = tables[0].expansion.layout
-    rows = EntryRows(tables, Lookup(layout, mean, divisor, like.dtype))
-    rows.keep(like)
+    lookup = Lookup(layout, mean, divisor, like.dtype)
+    rows = EntryRows(tables, lookup, like.dtype)
+    rows.keep()
     return rows
 
 

@@ -46,9 +46,9 @@ class EncodedLookups:
         return LookupLayer(parameters, gradient, self.rows.lookup, bare=bare)
 
     def block(
-        self, streams: list[int], n_batches: int, batch_size: int, like: Tensor
+        self, streams: list[int], n_batches: int, batch_size: int
     ) -> "LookupBlock":
-        return LookupBlock(self.rows, streams, n_batches, batch_size, like)
+        return LookupBlock(self.rows, streams, n_batches, batch_size)
 
 
 class LookupBlock:
@@ -60,16 +60,10 @@ class LookupBlock:
     streams : list of K ints
         The stream of rows of each network.
     n_batches, batch_size : int
-    like : Tensor
     """
 
     def __init__(
-        self,
-        rows: EntryRows,
-        streams: list[int],
-        n_batches: int,
-        batch_size: int,
-        like: Tensor,
+        self, rows: EntryRows, streams: list[int], n_batches: int, batch_size: int
     ) -> None:
         self.rows, self.batch_size = rows, batch_size
         self.n_runs, self.n_streams = len(streams), max(streams) + 1
@@ -77,7 +71,7 @@ class LookupBlock:
         n_entries, per_row = rows.lookup.n_entries, rows.lookup.per_row
         per_batch, n = batch_size * per_row, n_batches * self.n_streams
         shape = n_batches, self.n_streams, batch_size
-        self.drawn = rows.empty(n * batch_size, like)
+        self.drawn = rows.empty(n * batch_size)
         self.parts = rows.views(self.drawn)
         numbers, index, share = (own.unflatten(0, shape) for own in self.parts)
         index, share = index.clone(), share.clone()

@@ -107,7 +107,7 @@ class Minibatches:
         if lookups is None:
             self.x = like.new_empty(n_rows, rows.n_columns)
         else:
-            self.x = lookups.block(self.stream, self.per_block, self.batch_size, like)
+            self.x = lookups.block(self.stream, self.per_block, self.batch_size)
         self.y = target.new_empty(n_rows, target.shape[1])
         self.w = like.new_empty(n_rows, 1)
         self.output = like.new_empty(n_rows, n_outputs)

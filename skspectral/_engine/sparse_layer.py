@@ -66,7 +66,7 @@ class SparseLookups:
         return SparseLayer(parameters, gradient, self.shift, bare=bare)
 
     def block(
-        self, streams: list[int], n_batches: int, batch_size: int, like: Tensor
+        self, streams: list[int], n_batches: int, batch_size: int
     ) -> "SparseBlock":
         return SparseBlock(self, n_batches, batch_size)
 

@@ -11,7 +11,7 @@ __all__ = ["one_thread_for"]
 LARGE = 4e6  # multiplications of a forward pass; measured, see docs/speed.md
 
 _lock = threading.Lock()
-_running: list[int] = []  # fits in progress on one thread
+_running = 0  # epochs in progress on one thread
 _before = 1  # threads there were before the first of them
 
 
@@ -26,18 +26,18 @@ def one_thread_for(work: float) -> Iterator[None]:
     work : float
         Multiplications of a forward pass.
     """
-    global _before
+    global _before, _running
     if work >= LARGE:
         yield
         return
     with _lock:
-        if not _running:
+        if _running == 0:
             _before = torch.get_num_threads()
-        _running.append(1)
+        _running += 1
         torch.set_num_threads(1)
     try:
         yield
     finally:
         with _lock:
-            _running.pop()
+            _running -= 1
             torch.set_num_threads(_before)

@@ -195,7 +195,7 @@ def test_entries_are_the_same_kept_or_computed_when_taken(monkeypatch, sparse):
         monkeypatch.setattr(lookup_module, "HELD_BYTES", limit)
         entries = lookups_of(stacked, index, 32, WIDTH, like).rows
         assert (entries.known is None) == (limit == 0)
-        out = entries.empty(len(taken), like)
+        out = entries.empty(len(taken))
         entries.take(taken, out)
         found.append([part.clone() for part in entries.views(out)])
     for kept, computed in zip(*found, strict=True):
