@@ -7,6 +7,7 @@ from torch.nn import functional as F
 import skspectral._engine.optimizers
 from skspectral._engine.flat_parameters import FlatParameters
 from skspectral._engine.forward_backward import ForwardBackward, Minibatch
+from skspectral._engine.layers import OutputGatedLayer
 from skspectral._engine.losses import CrossEntropy, Sigmoid, SquaredError
 from skspectral._engine.optimizers import Adam
 from skspectral._engine.run_table import LayerRule
@@ -126,6 +127,18 @@ def test_the_gradient_is_autograds(activation, loss, gate, n_runs, n_inputs, gen
         torch.testing.assert_close(
             gradients[key], value, msg=lambda m, k=key: f"{k}: {m}"
         )
+
+
+@pytest.mark.parametrize("gate", ["out", "in", "both", None])
+@pytest.mark.parametrize("n_inputs", [9, 10])
+def test_gates_multiply_the_outputs_of_layers_with_more_inputs_than_rows(
+    n_inputs, gate
+):
+    network = SpectralMLP((n_inputs, 6, 1), gate=gate, batch_shape=(1,), dtype=DOUBLE)
+    rules = (LayerRule(gate, lambda_=gate is not None), LayerRule(None, lambda_=False))
+    step = ForwardBackward(FlatParameters(network, rules), LOSSES["sigmoid"], n_rows=9)
+    is_output_gated = isinstance(step.layers[0], OutputGatedLayer)
+    assert is_output_gated == (n_inputs > 9 and gate == "out")
 
 
 @pytest.mark.parametrize(
