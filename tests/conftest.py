@@ -11,6 +11,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def same_draws_in_every_run():
+    """Models without random_state draw from numpy's global generator."""
+    np.random.seed(0)
+
+
 @pytest.fixture
 def generator():
     return torch.Generator().manual_seed(0)
