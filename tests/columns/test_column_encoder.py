@@ -356,7 +356,7 @@ def test_read_only_rows_are_read_in_silence():
         "from skspectral import ColumnEncoder, SpectralMLPRegressor as R;"
         "X = np.random.default_rng(0).normal(size=(60, 2)); X.setflags(write=False);"
         "ColumnEncoder(encoding='piecewise').fit_transform(X);"
-        "model = R(hidden_layer_sizes=4, encoding='piecewise', max_iter=300,"
+        "model = R(hidden_layer_sizes=4, encoding='piecewise', max_iter=600,"
         " random_state=0);"
         "model.fit(X, abs(X[:, 0])).predict(X)"
     )
