@@ -2,9 +2,9 @@
 
 Run ``python benchmarks/threads.py``, with nothing else on the machine. Needs California
 Housing in scikit-learn's data folder. "work" counts the multiplications of a forward
-pass of one minibatch at the start; skspectral/_engine/threads.py decides by it, anew
-where a network has lost nodes. Medians of three rounds of the three ways; a ratio above
-1 is slower than one thread.
+pass of one minibatch at the start; skspectral/_engine/threads.py decides by it and by
+the activations that are written, anew where a network has lost nodes. Medians of three
+rounds of the three ways; a ratio above 1 is slower than one thread.
 """
 
 import statistics
@@ -18,13 +18,20 @@ from skspectral import SpectralMLPRegressor
 from skspectral._engine import threads
 from skspectral._engine.network_batch import NetworkBatch
 
-LIMITS = {"one": float("inf"), "all": 0, "ours": threads.LARGE}
+LIMITS = {
+    "one": (float("inf"), 0),
+    "all": (0, 0),
+    "ours": (threads.LARGE, threads.PER_ACTIVATION),
+}
 FITS = {
     "20 nodes": {"hidden_layer_sizes": 20, "max_iter": 40},
     "256 nodes": {"hidden_layer_sizes": 256, "max_iter": 20},
     "100 + 100 nodes": {"hidden_layer_sizes": (100, 100), "max_iter": 20},
-    "1000 nodes, 1024 rows": {
-        "hidden_layer_sizes": 1000, "max_iter": 5, "batch_size": 1024,
+    **{
+        f"{width} nodes, 1024 rows": {
+            "hidden_layer_sizes": width, "max_iter": 5, "batch_size": 1024,
+        }
+        for width in (500, 1000, 2000)
     },
     "500 + 500 nodes, 1024 rows": {
         "hidden_layer_sizes": (500, 500), "max_iter": 3, "batch_size": 1024,
@@ -54,7 +61,8 @@ def main():
         taken = {way: [] for way in LIMITS}
         work.clear()
         for _ in range(3):
-            for way, threads.LARGE in LIMITS.items():
+            for way, limits in LIMITS.items():
+                threads.LARGE, threads.PER_ACTIVATION = limits
                 model = SpectralMLPRegressor(
                     random_state=0, **{"encoding": "linear"} | options
                 )

@@ -120,8 +120,12 @@ class NetworkBatch:
         )
         # Multiplications of a forward pass: what is read of a row, and the widths.
         n_read = data.rows.n_columns if lookups is None else lookups.n_columns
-        layers = itertools.pairwise((n_read, *self.parameters.sizes[1:]))
-        self.work = len(self.members) * batch_size * sum(a * b for a, b in layers)
+        widths = self.parameters.sizes[1:]
+        n_rows = len(self.members) * batch_size
+        self.work = n_rows * sum(
+            a * b for a, b in itertools.pairwise((n_read, *widths))
+        )
+        self.n_activations = n_rows * sum(widths)
         self.recorded = RecordedSteps(self._planned_steps)
         self.best = self.parameters.trained.clone()
         self.completed = self.parameters.trained.clone()  # of the last whole epoch
@@ -168,7 +172,7 @@ class NetworkBatch:
         self, rates: Sequence[Any] | Tensor, after_step: AfterStep | None
     ) -> list[float]:
         """Take all steps of one epoch; return the mean objective of each run."""
-        with one_thread_for(self.work):
+        with one_thread_for(self.work, self.n_activations):
             return self._epoch(rates, after_step)
 
     def _epoch(

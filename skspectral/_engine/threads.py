@@ -1,4 +1,4 @@
-"""One thread for small steps: two would wait for each other at every product."""
+"""One thread for small steps: two would wait for each other, or for memory."""
 
 import contextlib
 import threading
@@ -8,7 +8,11 @@ import torch
 
 __all__ = ["one_thread_for"]
 
-LARGE = 4e6  # multiplications of a forward pass; measured, see docs/speed.md
+# Measured, see docs/speed.md: multiplications of a forward pass, and those for each
+# activation that is written. With fewer a step waits for memory, which two cores may
+# share, and where they do not, what one wrote is far from the other.
+LARGE = 4e6
+PER_ACTIVATION = 32
 
 _lock = threading.Lock()
 _running = 0  # epochs in progress on one thread
@@ -16,7 +20,7 @@ _before = 1  # threads there were before the first of them
 
 
 @contextlib.contextmanager
-def one_thread_for(work: float) -> Iterator[None]:
+def one_thread_for(work: float, n_activations: int) -> Iterator[None]:
     """Let torch use one thread on the CPU for a while, if there is little work.
 
     Threads are what they were afterwards, also where several Python threads train.
@@ -25,9 +29,11 @@ def one_thread_for(work: float) -> Iterator[None]:
     ----------
     work : float
         Multiplications of a forward pass.
+    n_activations : int
+        Numbers that it writes.
     """
     global _before, _running
-    if work >= LARGE:
+    if work >= max(LARGE, PER_ACTIVATION * n_activations):
         yield
         return
     with _lock:

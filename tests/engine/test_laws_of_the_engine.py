@@ -293,14 +293,16 @@ def four_threads():
 
 
 def test_small_steps_take_one_thread(four_threads):
-    with one_thread_for(10):
+    with one_thread_for(10, 1):
         assert torch.get_num_threads() == 1
-        with one_thread_for(10):
+        with one_thread_for(10, 1):
             assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 4
-    with one_thread_for(1e12):
+    with one_thread_for(1e12, int(1e6)):
         assert torch.get_num_threads() == 4
-    with pytest.raises(ValueError, match="within"), one_thread_for(10):
+    with one_thread_for(1e12, int(1e11)):  # it would wait for memory
+        assert torch.get_num_threads() == 1
+    with pytest.raises(ValueError, match="within"), one_thread_for(10, 1):
         raise ValueError("within")
     assert torch.get_num_threads() == 4
 
@@ -319,6 +321,7 @@ def test_a_fit_takes_one_thread_where_it_is_small(four_threads, monkeypatch):
     assert torch.get_num_threads() == 4
     used.clear()
     monkeypatch.setattr(threads, "LARGE", 10)
+    monkeypatch.setattr(threads, "PER_ACTIVATION", 0)
     fit_rows([0, 1], table())
     assert set(used) == {4}
 
@@ -328,7 +331,7 @@ def test_threads_are_what_they_were_after_fits_in_several_threads(four_threads):
     found = []
 
     def fit():
-        with one_thread_for(10):
+        with one_thread_for(10, 1):
             started.wait()  # all at once
             done.wait()
         found.append(torch.get_num_threads())
