@@ -15,13 +15,19 @@ class Teacher:
     Attributes
     ----------
     weights : list of ndarray of shape (in, out)
-        Of the hidden layers; the readout is a vector of ones.
+        Of the hidden layers; the readout is a vector of ones. Where columns bend, those
+        of the first layer are the slopes below the first bend.
+    bends : ndarray of shape (n_features, n_bends, n_teacher_nodes)
+        Where the function of a column turns, ascending, in each node of the first
+        layer.
+    slopes : ndarray of shape (n_features, n_bends, n_teacher_nodes)
+        After each bend.
     n_teacher_nodes : int
         Nodes of the first hidden layer.
     """
 
-    def __init__(self, weights):
-        self.weights = weights
+    def __init__(self, weights, bends, slopes):
+        self.weights, self.bends, self.slopes = weights, bends, slopes
 
     @property
     def n_teacher_nodes(self):
@@ -29,14 +35,43 @@ class Teacher:
 
     def predict(self, X):
         """Noiseless targets, (n_samples,), of inputs (n_samples, n_features)."""
-        a = np.asarray(X, dtype=np.float64)
-        for weight in self.weights:
+        X = np.asarray(X, dtype=np.float64)
+        if self.bends.size:
+            z = sum(self.shape_functions(X, column) for column in range(X.shape[1]))
+        else:
+            z = X @ self.weights[0]
+        a = np.maximum(z, 0.0)
+        for weight in self.weights[1:]:
             a = np.maximum(a @ weight, 0.0)
         return a.sum(1)
 
+    def shape_functions(self, X, column):
+        """What one column of X adds to each node of the first layer before the ReLU.
+
+        Piecewise linear, and 0 at 0.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+        column : int
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_teacher_nodes)
+        """
+        x = np.asarray(X, dtype=np.float64)[:, column, None]
+        first, slopes = self.weights[0][column], self.slopes[column]
+        z = x * first
+        turns = np.diff(slopes, axis=0, prepend=first[None])
+        for bend, turn in zip(self.bends[column], turns, strict=True):
+            z += turn * (np.maximum(x - bend, 0) - np.maximum(-bend, 0))
+        return z
+
     def __repr__(self):
         sizes = (self.weights[0].shape[0], *(w.shape[1] for w in self.weights), 1)
-        return f"Teacher({' -> '.join(map(str, sizes))})"
+        n_bends = self.bends.shape[1]
+        bends = f", n_bends={n_bends}" if n_bends else ""
+        return f"Teacher({' -> '.join(map(str, sizes))}{bends})"
 
 
 def make_teacher_student(
@@ -45,6 +80,7 @@ def make_teacher_student(
     *,
     n_teacher_nodes=20,
     second_layer=None,
+    n_bends=0,
     noise=0.0,
     random_state=None,
 ):
@@ -64,6 +100,12 @@ def make_teacher_student(
     second_layer : int, default=None
         Nodes of a second hidden layer, as the paper's teacher has; the paper's code
         does not say how many. None leaves it out.
+    n_bends : int, default=0
+        Bends of the function that a node of the first layer has of each column, at
+        standard normal places of its own; all slopes are drawn as weights are. Nodes
+        then are sums of piecewise-linear functions of single columns, as those of
+        students with ``encoding="piecewise"`` are. With 0 they are sums of columns,
+        the paper's.
     noise : float, default=0.0
         Standard deviation of the normal noise on the targets, in units of theirs.
     random_state : int, RandomState instance or None, default=None
@@ -107,6 +149,11 @@ def make_teacher_student(
                 f"`{name}` must be an integer >= 1; got {name}={value!r}. Ask for at "
                 "least one."
             )
+    if not isinstance(n_bends, Integral) or isinstance(n_bends, bool) or n_bends < 0:
+        raise ValueError(
+            f"`n_bends` must be an integer >= 0; got n_bends={n_bends!r}. 0 leaves the "
+            "columns straight."
+        )
     if not isinstance(noise, Real) or not 0 <= noise < np.inf:
         raise ValueError(
             f"`noise` must be a finite number >= 0; got noise={noise!r}. It is in "
@@ -120,7 +167,11 @@ def make_teacher_student(
     for n_in, n_out in itertools.pairwise(sizes):
         bound = np.sqrt(6 / (n_in + n_out))
         weights.append(rng.uniform(-bound, bound, size=(n_in, n_out)))
-    teacher = Teacher(weights)
+    shape = n_features, n_bends, n_teacher_nodes
+    bound = np.sqrt(6 / (n_features + n_teacher_nodes))
+    bends = np.sort(rng.normal(size=shape), axis=1)
+    slopes = rng.uniform(-bound, bound, size=shape)
+    teacher = Teacher(weights, bends, slopes)
     X = rng.normal(size=(n_samples, n_features))
     y = teacher.predict(X)
     if noise > 0:
