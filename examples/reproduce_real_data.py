@@ -5,17 +5,13 @@ adult, MNIST and Fashion-MNIST, each at the alpha of a grid that is best on rows
 back from training (see ``_widths.py``). The paper gives no protocol for real data, so
 these numbers stand for themselves.
 
-letter and adult are read from the folder that the environment variable
-SKSPECTRAL_TABLES names (``<name>.csv.gz``, target last). Sets that are not there are
-left out, and named.
+Tables are read as ``_tables.py`` says. Sets that are not there are left out, and named.
 """
-
-import os
-from pathlib import Path
 
 import numpy as np
 from _images import images
 from _reproduction import Results, arguments, save
+from _tables import available, split
 from _widths import (
     ALPHAS,
     STRONGER,
@@ -28,9 +24,7 @@ from _widths import (
     sizes,
 )
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.datasets import fetch_california_housing
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
@@ -38,10 +32,6 @@ from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 IMAGES = {"mnist": "mnist_784", "fashion": "Fashion-MNIST"}
 TABLES = ("letter", "adult")
 NAMES = ("california", *TABLES, *IMAGES)
-
-
-def table_path(name):
-    return Path(os.environ.get("SKSPECTRAL_TABLES", "")) / f"{name}.csv.gz"
 
 
 def load(name, seed, n_rows):
@@ -53,17 +43,7 @@ def load(name, seed, n_rows):
         (X, y), (X_test, y_test) = images(IMAGES[name])
         rows = np.random.default_rng(seed).permutation(len(y))[:n_rows]
         return X[rows], y[rows], X_test, y_test
-    if name == "california":
-        X, y = fetch_california_housing(return_X_y=True)
-    else:
-        import pandas as pd
-
-        frame = pd.read_csv(table_path(name))
-        X, y = frame.iloc[:, :-1], frame.iloc[:, -1].to_numpy()
-    X, X_test, y, y_test = train_test_split(
-        X, y, test_size=0.2, random_state=seed, stratify=y if name in TABLES else None
-    )
-    X, y = X[:n_rows], y[:n_rows]
+    X, y, X_test, y_test = split(name, seed, n_rows)
     if name in TABLES:
         encode = make_column_transformer(
             (SimpleImputer(), make_column_selector(dtype_include="number")),
@@ -90,13 +70,12 @@ def one_network(name, kind, h, seed, n_rows, alphas, max_iter):
     return fit_and_cut(model, *load(name, seed, n_rows), alphas, seed)
 
 
-def available(name):
+def is_there(name):
     """Whether a set is here or can be fetched; says so where it is not."""
-    if name in TABLES and not table_path(name).is_file():
-        print(f"{name} is left out: no {name}.csv.gz where SKSPECTRAL_TABLES points")
-        return False
+    if name not in IMAGES:
+        return available(name)
     try:
-        load(name, seed=0, n_rows=1000)
+        images(IMAGES[name])
     except (OSError, ValueError) as error:
         print(f"{name} is left out: {error}")
         return False
@@ -127,7 +106,7 @@ def main():
     options = arguments(__doc__)
     names = ["california"] if options.scale == "quick" else NAMES
     if not options.draw_only:
-        names = [name for name in names if available(name)]
+        names = [name for name in names if is_there(name)]
     results = Results(options.folder / "real_data.json")
     rows = results.rows(all_cases(options.scale, names), one_network, options)
     names = [name for name in names if any(row["name"] == name for row in rows)]
