@@ -12,7 +12,7 @@ from _reproduction import digits, legend_below, mean_and_sd, table, ticks_at
 from matplotlib import pyplot as plt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
-from sklearn.model_selection import ShuffleSplit
+from sklearn.model_selection import PredefinedSplit, ShuffleSplit
 
 from skspectral import SpectralGridSearchCV, pruning_curve
 
@@ -47,18 +47,23 @@ def measures(model, X, y):
     }
 
 
-def fit_and_cut(model, X, y, X_test, y_test, alphas, seed):
+def fit_and_cut(model, X, y, X_test, y_test, alphas, seed, held_back=None):
     """Losses, score, core, knee and pruning curve of a network at its best alpha.
 
-    Alpha is chosen on a fifth of the training rows; the network is then trained on all
-    of them. Test rows choose nothing.
+    Alpha is chosen on a fifth of the training rows, or on those of `held_back`; the
+    network is then trained on all of them. Test rows choose nothing.
     """
+    cv = ShuffleSplit(1, test_size=0.2, random_state=seed)
+    if held_back is not None:
+        fold = np.full(len(y), -1)
+        fold[held_back] = 0
+        cv = PredefinedSplit(fold)
     search = SpectralGridSearchCV(
         model,
         {"alpha": list(alphas)},
         scoring=measures,
         refit="minus loss",
-        cv=ShuffleSplit(1, test_size=0.2, random_state=seed),
+        cv=cv,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # "formed" keeps it
