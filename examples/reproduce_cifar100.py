@@ -1,8 +1,8 @@
 """Claim 6 on CIFAR100: heads behind a ResNet that is trained here and frozen.
 
 The paper puts its layer behind a ResNet50 and names CIFAR100; its weights and protocol
-are not to be had. So this script trains a backbone of torchvision on the images of a
-folder that has ``train`` and ``test`` below it, each with one folder for each class::
+are not to be had. So this script trains a ResNet on the images of a folder that has
+``train`` and ``test`` below it, each with one folder for each class::
 
     python examples/reproduce_cifar100.py --images FOLDER --scale full
 
@@ -11,9 +11,9 @@ is chosen. Heads then learn from all training images; test images choose nothing
 
 The backbone is kept below ``out/cifar100`` after each epoch, and a run that was stopped
 goes on there. On a GPU it takes images at their own size (a stem of stride 1, in
-bfloat16); on a CPU, which would take a day, the stem is torchvision's, of stride 4.
-Delete the folder where images or settings have changed. ``--scale quick`` takes
-scikit-learn's digits and a small network instead, and needs no torchvision.
+bfloat16); on a CPU, which would take a day, the stem is that of large images, of stride
+4. Delete the folder where images or settings have changed. ``--scale quick`` takes
+scikit-learn's digits and a small network instead.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from _reproduction import Results, arguments, save
+from _resnet import BLOCKS, resnet
 from _widths import (
     STRONGER,
     by_alpha,
@@ -36,7 +37,6 @@ from PIL import Image
 from reproduce_backbone import small_backbone, without_head
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from torch import nn
 from torch.nn.functional import cross_entropy, pad
 
 from skspectral import SpectralMLPClassifier
@@ -79,21 +79,9 @@ def digits_images():
 
 
 def backbone_of(name, n_classes):
-    """A network of torchvision without weights, for images of 32 by 32 pixels."""
     if name == "small":
         return small_backbone(n_classes)
-    try:
-        from torchvision.models import get_model
-    except ImportError as error:
-        raise SystemExit(
-            f"`--backbone {name}` needs torchvision, which is not installed. Install "
-            "it, or take --scale quick, which needs none."
-        ) from error
-    network = get_model(name, weights=None, num_classes=n_classes)
-    if DEVICE == "cuda":
-        network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-        network.maxpool = nn.Identity()
-    return network
+    return resnet(name, n_classes, small_stem=DEVICE == "cuda")
 
 
 def standardized(images, mean, scale):
@@ -150,7 +138,7 @@ def train(network, images, labels, to_input, n_epochs, path, *, vary):
             optimizer.step()
             cycle.step()
             total += float(loss.detach())
-        print(f"backbone, epoch {epoch + 1} of {n_epochs}: {total / steps:.3f}")
+        print(f"backbone, {epoch + 1} of {n_epochs}: {total / steps:.3f}", flush=True)
         states = {key: part.state_dict() for key, part in parts.items()}
         partial = path.with_suffix(".partial")
         torch.save({"epoch": epoch + 1, **states}, partial)
@@ -230,7 +218,7 @@ def one_head(name, kind, h, seed, alphas, max_iter):
 def main():
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--images", metavar="FOLDER", help="with train/ and test/")
-    parser.add_argument("--backbone", metavar="NAME", default="resnet50")
+    parser.add_argument("--backbone", choices=BLOCKS, default="resnet50")
     parser.add_argument("--epochs", type=int, default=24, help="of the backbone")
     options = arguments(__doc__, parents=[parser])
     quick, full = (options.scale == scale for scale in ("quick", "full"))
