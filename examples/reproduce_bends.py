@@ -27,16 +27,17 @@ from _reproduction import (
 from matplotlib import pyplot as plt
 from scipy.optimize import linear_sum_assignment
 
-from skspectral import SpectralMLPRegressor, node_functions
+from skspectral import SpectralMLPRegressor, SpectralMLPRegressorCV, node_functions
 from skspectral.datasets import make_teacher_student
 
-N_ROWS, N_BENDS, NOISE = 10_000, 3, 0.3
+N_ROWS, N_COLUMNS, N_BENDS, NOISE = 10_000, 10, 3, 0.3
 KINDS = {
     "bent columns": {"encoding": "piecewise"},
     "bent columns, noise": {"encoding": "piecewise"},
     "bent columns, dense": {"encoding": "piecewise", "parametrization": "dense"},
     "straight columns": {"encoding": "linear"},
 }
+CHOSEN = "bent columns, noise, alpha chosen"  # by SpectralMLPRegressorCV
 POINTS = np.linspace(-2.5, 2.5, 41)  # where functions are drawn
 
 
@@ -65,13 +66,20 @@ def functions_of_teacher(teacher, at):
 def student(kind, *, t, h, seed, n_rows=N_ROWS, shorten=1):
     """Core, test error and likeness to the teacher of one student."""
     X, y, teacher = make_teacher_student(
-        2 * n_rows, n_teacher_nodes=t, n_bends=N_BENDS, random_state=seed
+        *(2 * n_rows, N_COLUMNS),
+        n_teacher_nodes=t,
+        n_bends=N_BENDS,
+        random_state=seed,
     )
     X, fresh, y, y_fresh = X[:n_rows], X[n_rows:], y[:n_rows], y[n_rows:]
-    if kind.endswith("noise"):
+    if "noise" in kind:
         noise = np.random.default_rng(seed).normal(size=n_rows)
         y = y + NOISE * y.std() * noise
-    model = SpectralMLPRegressor(hidden_layer_sizes=h, random_state=seed, **KINDS[kind])
+    common = {"hidden_layer_sizes": h, "random_state": seed}
+    if kind == CHOSEN:
+        model = SpectralMLPRegressorCV(encoding="piecewise", **common)
+    else:
+        model = SpectralMLPRegressor(**common, **KINDS[kind])
     if shorten > 1:
         model.set_params(max_iter=2000 // shorten)
     with warnings.catch_warnings():
@@ -123,15 +131,25 @@ def main():
         for seed in range(1 if quick else 5 if full else 2)
         for kind in KINDS
     ]
+    if full:
+        cases += [
+            {"kind": CHOSEN, "t": t, "h": h, "seed": seed}
+            for seed in range(3)
+            for t in (5, 10, 20)
+            for h in (100, 500)
+        ]
     results = Results(options.folder / "bends.json")
     rows = results.rows(cases, student, options)
     lines = []
     for t, h, kind in sorted(
         {(r["t"], r["h"], r["kind"]) for r in rows},
-        key=lambda k: (k[0], list(KINDS).index(k[2]), k[1]),
+        key=lambda k: (k[0], [*KINDS, CHOSEN].index(k[2]), k[1]),
     ):
         own = [r for r in rows if (r["t"], r["h"], r["kind"]) == (t, h, kind)]
-        functions = np.concatenate([r["functions"] for r in own])
+        # A node of the teacher without a match counts as not found.
+        functions = np.zeros((len(own), N_COLUMNS * t))
+        for row, kept in zip(functions, own, strict=True):
+            row[: len(kept["functions"])] = kept["functions"]
         lines.append(
             [
                 t,
@@ -159,10 +177,12 @@ def draw(rows):
     figure, axes = plt.subplots(
         2, len(teachers), figsize=(3.7 * len(teachers), 6), squeeze=False
     )
-    styles = dict(zip(KINDS, ("o-", "s--", "d:", "^-."), strict=True))
+    styles = ("o-", "s--", "d:", "^-.", "s-")
     for (ax, error_ax), t in zip(axes.T, teachers, strict=True):
-        for kind, style in styles.items():
+        for kind, style in zip((*KINDS, CHOSEN), styles, strict=True):
             own = [r for r in rows if (r["t"], r["kind"]) == (t, kind)]
+            if not own:
+                continue
             widths = sorted({r["h"] for r in own})
             cores, errors = (
                 [[r[key] for r in own if r["h"] == h] for h in widths]
@@ -176,11 +196,11 @@ def draw(rows):
         ax.set(xscale="log", yscale="log", title=f"teacher of {t} nodes")
         error_ax.set(xscale="log", yscale="log", xlabel="width (nodes)")
         for own_ax in (ax, error_ax):
-            ticks_at(own_ax.xaxis, widths)
+            ticks_at(own_ax.xaxis, sorted({r["h"] for r in rows}))
         ticks_at(ax.yaxis, (5, 10, 20, 50, 100, 200, 500))
     axes[0, 0].set_ylabel("nodes of the core")
     axes[1, 0].set_ylabel("test error / variance")
-    legend_below(figure, axes[0, 0], 4)
+    legend_below(figure, axes[0, 0], 3)
     return figure
 
 
