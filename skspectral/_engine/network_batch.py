@@ -121,10 +121,9 @@ class NetworkBatch:
         # Multiplications of a forward pass: what is read of a row, and the widths.
         n_read = data.rows.n_columns if lookups is None else lookups.n_columns
         widths = self.parameters.sizes[1:]
+        layers = itertools.pairwise((n_read, *widths))
         n_rows = len(self.members) * batch_size
-        self.work = n_rows * sum(
-            a * b for a, b in itertools.pairwise((n_read, *widths))
-        )
+        self.work = n_rows * sum(a * b for a, b in layers)
         self.n_activations = n_rows * sum(widths)
         self.recorded = RecordedSteps(self._planned_steps)
         self.best = self.parameters.trained.clone()

@@ -8,9 +8,8 @@ import torch
 
 __all__ = ["one_thread_for"]
 
-# Measured, see docs/speed.md: multiplications of a forward pass, and those for each
-# activation that is written. With fewer a step waits for memory, which two cores may
-# share, and where they do not, what one wrote is far from the other.
+# Multiplications of a forward pass, and for each activation that it writes: with fewer
+# of the latter a step waits for memory. Measured, see docs/speed.md.
 LARGE = 4e6
 PER_ACTIVATION = 32
 
@@ -30,7 +29,7 @@ def one_thread_for(work: float, n_activations: int) -> Iterator[None]:
     work : float
         Multiplications of a forward pass.
     n_activations : int
-        Numbers that it writes.
+        Written by that pass.
     """
     global _before, _running
     if work >= max(LARGE, PER_ACTIVATION * n_activations):

@@ -51,7 +51,6 @@ class NodeTables:
         columns = zip((np.empty(0), np.empty(0), none, none), *pieces, strict=True)
         firsts, lengths, values, rises = (np.concatenate(own) for own in columns)
         self.firsts, self.lengths = _tensor(firsts), _tensor(lengths)
-        self.one = _tensor(np.ones(1))
         # Of each piece its value, then of each piece its rise.
         self.n_pieces, self.pieces = len(values), _tensor(np.r_[values, rises])
         # Dummies, and a row of zeros for none.
@@ -73,7 +72,7 @@ class NodeTables:
             piece = torch.searchsorted(self.knots, own, right=True).add_(self.starts)
             own.sub_(self.firsts.take(piece)).div_(self.lengths.take(piece))
             entries = torch.cat([piece, piece + self.n_pieces]).T.contiguous()
-            share = torch.cat([self.one.expand_as(own), own]).T.contiguous()
+            share = torch.cat([torch.ones_like(own), own]).T.contiguous()
             z = _sums(self.pieces, entries, share).add_(z)
         if self.has_dummies:
             z = _sums(self.dummies, self.module.slots(x) % len(self.dummies)).add_(z)

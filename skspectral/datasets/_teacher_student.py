@@ -36,10 +36,9 @@ class Teacher:
     def predict(self, X):
         """Noiseless targets, (n_samples,), of inputs (n_samples, n_features)."""
         X = np.asarray(X, dtype=np.float64)
-        if self.bends.size:
-            z = sum(self.shape_functions(X, column) for column in range(X.shape[1]))
-        else:
-            z = X @ self.weights[0]
+        z = X @ self.weights[0]
+        for column in range(X.shape[1]):
+            z += self._turns(X, column)
         a = np.maximum(z, 0.0)
         for weight in self.weights[1:]:
             a = np.maximum(a @ weight, 0.0)
@@ -59,13 +58,18 @@ class Teacher:
         -------
         ndarray of shape (n_samples, n_teacher_nodes)
         """
-        x = np.asarray(X, dtype=np.float64)[:, column, None]
-        first, slopes = self.weights[0][column], self.slopes[column]
-        z = x * first
-        turns = np.diff(slopes, axis=0, prepend=first[None])
-        for bend, turn in zip(self.bends[column], turns, strict=True):
-            z += turn * (np.maximum(x - bend, 0) - np.maximum(-bend, 0))
-        return z
+        X = np.asarray(X, dtype=np.float64)
+        return X[:, [column]] * self.weights[0][column] + self._turns(X, column)
+
+    def _turns(self, X, column):
+        """What the bends of a column change, (n_samples, n_teacher_nodes), or 0."""
+        x, bends = X[:, [column]], self.bends[column]
+        first = self.weights[0][[column]]
+        turns = np.diff(self.slopes[column], axis=0, prepend=first)
+        return sum(
+            turn * (np.maximum(x - bend, 0) - np.maximum(-bend, 0))
+            for turn, bend in zip(turns, bends, strict=True)
+        )
 
     def __repr__(self):
         sizes = (self.weights[0].shape[0], *(w.shape[1] for w in self.weights), 1)
