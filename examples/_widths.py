@@ -125,6 +125,20 @@ def spread(values, form):
     return " ± ".join(form.format(v) for v in mean_and_sd(values) if not np.isnan(v))
 
 
+def report(rows, names):
+    """All tables of these sets, with what they show."""
+    parts = {
+        "Test loss (squared error / variance of a number, else cross-entropy):": losses,
+        "Fewest nodes in use, of all widths and alphas, for a loss on the rows held "
+        "back within 5, 20 and 50 % of the best of a dense network:": frontier,
+        "Sizes at those alphas:": sizes,
+        "Core / knee of the spectral networks, by alpha, on the rows held back:": (
+            by_alpha
+        ),
+    }
+    return "\n\n".join(f"{what}\n\n{show(rows, names)}" for what, show in parts.items())
+
+
 def losses(rows, names):
     """Table of test losses, each network at its own best alpha."""
     header = ["data", "h", "runs", "loss, spectral", "loss, dense", "spectral / dense"]

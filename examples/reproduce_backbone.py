@@ -20,16 +20,7 @@ import numpy as np
 import torch
 from _images import images
 from _reproduction import Results, arguments, save
-from _widths import (
-    STRONGER,
-    by_alpha,
-    cases,
-    draw,
-    fit_and_cut,
-    frontier,
-    losses,
-    sizes,
-)
+from _widths import STRONGER, cases, draw, fit_and_cut, report
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -219,10 +210,7 @@ def main():
     rows = Results(options.folder / f"{title}.json").rows(heads, one_head, options)
     if not rows:
         raise SystemExit("there are no results to show")
-    text = "\n\n".join(
-        show(rows, [name]) for show in (losses, frontier, sizes, by_alpha)
-    )
-    save(options, title, draw(rows, [name]), text)
+    save(options, title, draw(rows, [name]), report(rows, [name]))
 
 
 if __name__ == "__main__":

@@ -23,16 +23,7 @@ import numpy as np
 import torch
 from _reproduction import Results, arguments, save
 from _resnet import BLOCKS, resnet
-from _widths import (
-    STRONGER,
-    by_alpha,
-    cases,
-    draw,
-    fit_and_cut,
-    frontier,
-    losses,
-    sizes,
-)
+from _widths import STRONGER, cases, draw, fit_and_cut, report
 from PIL import Image
 from reproduce_backbone import small_backbone, without_head
 from sklearn.datasets import load_digits
@@ -241,9 +232,7 @@ def main():
     rows = Results(options.folder / "cifar100.json").rows(heads, one_head, options)
     if not rows:
         raise SystemExit("there are no results to show")
-    text = "\n\n".join(
-        show(rows, [name]) for show in (losses, frontier, sizes, by_alpha)
-    )
+    text = report(rows, [name])
     if path.is_file():
         with np.load(path) as data:
             accuracy = "{:.4f}".format(float(data["own test"]))

@@ -11,17 +11,7 @@ named.
 
 from _reproduction import Results, arguments, save
 from _tables import REGRESSIONS, available, split
-from _widths import (
-    ALPHAS,
-    STRONGER,
-    by_alpha,
-    cases,
-    draw,
-    fit_and_cut,
-    frontier,
-    losses,
-    sizes,
-)
+from _widths import ALPHAS, STRONGER, cases, draw, fit_and_cut, report
 
 from skspectral import SpectralMLPClassifier, SpectralMLPRegressor
 
@@ -67,20 +57,7 @@ def main():
     names = [name for name in names if any(row["name"] == name for row in rows)]
     if not names:
         raise SystemExit("there are no results to show")
-    text = "\n\n".join(
-        [
-            "Test loss (squared error / variance, or cross-entropy):",
-            losses(rows, names),
-            "Fewest nodes in use, of all widths and alphas, for a loss on the rows "
-            "held back within 5, 20 and 50 % of the best of a dense network:",
-            frontier(rows, names),
-            "Sizes at those alphas:",
-            sizes(rows, names),
-            "Core / knee of the spectral networks, by alpha, on the rows held back:",
-            by_alpha(rows, names),
-        ]
-    )
-    save(options, "encoded_tables", draw(rows, names), text)
+    save(options, "encoded_tables", draw(rows, names), report(rows, names))
 
 
 if __name__ == "__main__":

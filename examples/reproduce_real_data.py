@@ -12,17 +12,7 @@ import numpy as np
 from _images import images
 from _reproduction import Results, arguments, save
 from _tables import available, split
-from _widths import (
-    ALPHAS,
-    STRONGER,
-    by_alpha,
-    cases,
-    draw,
-    fit_and_cut,
-    frontier,
-    losses,
-    sizes,
-)
+from _widths import ALPHAS, STRONGER, cases, draw, fit_and_cut, report
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
@@ -112,20 +102,7 @@ def main():
     names = [name for name in names if any(row["name"] == name for row in rows)]
     if not names:
         raise SystemExit("there are no results to show")
-    text = "\n\n".join(
-        [
-            "Test loss (squared error / variance for california, else cross-entropy):",
-            losses(rows, names),
-            "Fewest nodes in use, of all widths and alphas, for a loss on the rows "
-            "held back within 5, 20 and 50 % of the best of a dense network:",
-            frontier(rows, names),
-            "Sizes at those alphas:",
-            sizes(rows, names),
-            "Core / knee of the spectral networks, by alpha, on the rows held back:",
-            by_alpha(rows, names),
-        ]
-    )
-    save(options, "real_data", draw(rows, names), text)
+    save(options, "real_data", draw(rows, names), report(rows, names))
 
 
 if __name__ == "__main__":

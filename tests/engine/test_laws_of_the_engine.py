@@ -319,11 +319,13 @@ def test_a_fit_takes_one_thread_where_it_is_small(four_threads, monkeypatch):
     fit_rows([0, 1], table())
     assert set(used) == {1}
     assert torch.get_num_threads() == 4
-    used.clear()
     monkeypatch.setattr(threads, "LARGE", 10)
-    monkeypatch.setattr(threads, "PER_ACTIVATION", 0)
-    fit_rows([0, 1], table())
-    assert set(used) == {4}
+    # Networks of 5, 7 and 1 nodes: 42 multiplications of a row for 8 activations.
+    for limit, expected in ((5, 4), (6, 1)):
+        used.clear()
+        monkeypatch.setattr(threads, "PER_ACTIVATION", limit)
+        fit_rows([0, 1], table())
+        assert set(used) == {expected}
 
 
 def test_threads_are_what_they_were_after_fits_in_several_threads(four_threads):
