@@ -244,3 +244,90 @@ def test_what_a_backbone_lacks_is_said(students, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     with pytest.raises(SystemExit, match="needs torchvision"):
         backbone.pretrained("resnet50")
+
+
+def test_residual_networks_have_the_published_number_of_parameters(students):
+    resnet = importlib.import_module("_resnet").resnet
+    for name, n in (("resnet18", 11_689_512), ("resnet50", 25_557_032)):
+        network = resnet(name, 1000, small_stem=False)
+        assert sum(p.numel() for p in network.parameters()) == n
+    # A stem of stride 4 leaves 1 of 32 pixels, one of stride 1 leaves 4.
+    for small_stem, side in ((False, 1), (True, 4)):
+        trunk = resnet("resnet18", 10, small_stem=small_stem)[:-3]
+        assert trunk(torch.zeros(2, 3, 32, 32)).shape == (2, 512, side, side)
+
+
+def test_varied_images_are_crops_some_of_them_mirrored(students, generator):
+    cifar = importlib.import_module("reproduce_cifar100")
+    x = torch.rand(60, 2, 6, 5, generator=generator)
+    found = cifar.varied(x, generator)
+    padded = nn.functional.pad(x, [cifar.MARGIN] * 4)
+    n_mirrored, places = 0, set()
+    for image, own in zip(found, padded, strict=True):
+        matches = [
+            (down, right, mirrored)
+            for down in range(9)
+            for right in range(9)
+            for mirrored in (False, True)
+            if torch.equal(
+                image.flip(-1) if mirrored else image,
+                own[:, down : down + 6, right : right + 5],
+            )
+        ]
+        assert len(matches) == 1
+        n_mirrored += matches[0][2]
+        places.add(matches[0][:2])
+    assert 15 < n_mirrored < 45
+    assert len(places) > 30
+
+
+def test_a_backbone_that_was_stopped_goes_on_where_it_was(
+    students, tmp_path, monkeypatch
+):
+    cifar = importlib.import_module("reproduce_cifar100")
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (300, 1, 8, 8)).astype(np.uint8)
+    labels = rng.integers(0, 3, 300)
+
+    def trained(path):
+        torch.manual_seed(0)
+        network = cifar.small_backbone(3)
+        to_input = lambda part: torch.from_numpy(part) / 255  # noqa: E731
+        cifar.train(network, images, labels, to_input, 3, path, vary=True)
+        return network.state_dict()
+
+    whole = trained(tmp_path / "whole.pt")
+    save = torch.save
+
+    def stopped(states, path):
+        if states["epoch"] == 2:
+            raise KeyboardInterrupt
+        save(states, path)
+
+    monkeypatch.setattr(torch, "save", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "part.pt")
+    monkeypatch.setattr(torch, "save", save)
+    again = trained(tmp_path / "part.pt")
+    assert whole.keys() == again.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_alpha_is_chosen_on_the_rows_held_back(students):
+    """Of rows whose targets are noise, so that the strongest alpha is best there."""
+    widths = importlib.import_module("_widths")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    y = X[:, 0] ** 2
+    held_back = np.arange(150, 200)
+    y[held_back] = rng.normal(size=50)
+    model = SpectralMLPRegressor(
+        hidden_layer_sizes=8, encoding="linear", max_iter=60, random_state=0
+    )
+    losses = []
+    for rows in (held_back, np.arange(50)):
+        found = widths.fit_and_cut(model, X, y, X, y, [1e-4, 10.0], 0, held_back=rows)
+        losses.append(found["held back"]["loss"])
+    assert losses[0][1] < losses[0][0]
+    assert losses[1][0] < losses[1][1]
