@@ -10,7 +10,7 @@ __all__ = ["one_thread_for"]
 
 # Multiplications of a forward pass, and for each activation that it writes: with fewer
 # of the latter a step waits for memory. Measured, see docs/speed.md.
-LARGE = 4e6
+LARGE = 1e7
 PER_ACTIVATION = 32
 
 _lock = threading.Lock()
