@@ -40,6 +40,7 @@ def arguments(doc, parents=()):
     quick = options.scale == "quick"
     options.folder = root / ("out/results" if quick else "docs/results")
     options.folder.mkdir(parents=True, exist_ok=True)
+    options.dates = set()  # of the results that are shown
     matplotlib.use("Agg")
     return options
 
@@ -59,6 +60,8 @@ class Results:
         self.kept = {"about": {}, "rows": {}}
         if self.path.exists():
             self.kept = json.loads(self.path.read_text())
+        for row in self.kept["rows"].values():
+            row.setdefault("date", self.kept["about"]["date"])
 
     def rows(self, cases, compute, options):
         """Rows of ``compute(**case)`` for each case, those missing computed now."""
@@ -77,11 +80,17 @@ class Results:
         for number, (case, row, seconds) in enumerate(done, 1):
             print(f"{number}/{len(missing)}  {seconds:6.1f} s  {case}", flush=True)
             key = json.dumps(case, sort_keys=True)
-            self.kept["rows"][key] = {"seconds": round(seconds, 1), **row}
+            self.kept["rows"][key] = {
+                "seconds": round(seconds, 1),
+                "date": datetime.date.today().isoformat(),
+                **row,
+            }
             self._save()
         kept = self.kept["rows"]
         pairs = zip(cases, keys, strict=True)
-        return [{**case, **kept[key]} for case, key in pairs if key in kept]
+        found = [{**case, **kept[key]} for case, key in pairs if key in kept]
+        options.dates.update(row["date"] for row in found)
+        return found
 
     def _save(self):
         self.kept["about"] = {
@@ -153,4 +162,6 @@ def save(options, name, figure=None, text=None):
         figure.savefig(path, dpi=120, bbox_inches="tight")
         print(f"figure: {path}")
     if text is not None:
-        (options.folder / f"{name}.md").write_text(text + "\n")
+        dates = " to ".join(sorted({min(options.dates), max(options.dates)}))
+        text += f"\n\nComputed with the skspectral of {dates}.\n"
+        (options.folder / f"{name}.md").write_text(text)

@@ -331,3 +331,58 @@ def test_alpha_is_chosen_on_the_rows_held_back(students):
         losses.append(found["held back"]["loss"])
     assert losses[0][1] < losses[0][0]
     assert losses[1][0] < losses[1][1]
+
+
+def test_matches_of_nodes_are_one_to_one(students):
+    two_layers = importlib.import_module("reproduce_two_layers")
+    true = np.random.default_rng(0).normal(size=(200, 3))
+    own = np.column_stack([np.full(200, 2.0), true[:, 2], 5 * true[:, 0], -true[:, 1]])
+    found = two_layers.likeness(own, true)
+    np.testing.assert_allclose(found[[0, 2]], 1)
+    assert found[1] < 0.2  # reversed is another node
+    np.testing.assert_allclose(two_layers.likeness(own[:, [1]], true), [0, 0, 1])
+
+
+@pytest.mark.filterwarnings("ignore:prune removed")
+def test_hidden_activations_are_those_of_the_student_and_of_its_teacher(students):
+    two_layers = importlib.import_module("reproduce_two_layers")
+    X, y, teacher = make_teacher_student(
+        300, 4, n_teacher_nodes=3, second_layer=2, random_state=0
+    )
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=(6, 5), max_iter=5, random_state=0
+    ).fit(X, y)
+    first, second = two_layers.hidden_of_student(model, X)
+    assert (first.shape[1], second.shape[1]) == model.core_sizes_
+    outputs = second @ model.prune(merge=False).coefs_[-1] + model.intercepts_[-1]
+    scaled = (model.predict(X) - y.mean()) / y.std()
+    np.testing.assert_allclose(outputs[:, 0], scaled, atol=1e-5)
+    first, second = two_layers.hidden_of_teacher(teacher, X)
+    np.testing.assert_allclose(second.sum(1), y)
+
+
+def test_outputs_have_the_noise_that_is_said(students):
+    outputs = importlib.import_module("reproduce_outputs")
+    for task, expected in outputs.TASKS.items():
+        _, y, true = outputs.make_task(task, 0, 5000)
+        expected = np.array(expected)
+        signal = np.isfinite(expected)
+        noise = (y - true).std(0)
+        deviation = np.where(signal, true.std(0), 1)
+        expected = np.where(signal, expected, 1)
+        np.testing.assert_allclose(noise, expected * deviation, rtol=0.03)
+        np.testing.assert_array_equal(true[:, ~signal], 0)
+
+
+def test_no_output_is_divided_by_next_to_nothing(students, rows):
+    outputs = importlib.import_module("reproduce_outputs")
+    X, y = rows
+    noise = np.random.default_rng(0).normal(size=len(y))
+    y = np.column_stack([np.full(len(y), 3.0) + 1e-3 * X[:, 0], 5 * noise])
+    model = SpectralMLPRegressor(
+        encoding="linear", hidden_layer_sizes=4, max_iter=50, random_state=0
+    )
+    error = outputs.error_left(model, X, y)
+    assert error[0] >= outputs.LEAST * y[:, 0].std()
+    assert 4 < error[1] < 7
+    assert not hasattr(model, "coefs_")
