@@ -15,7 +15,8 @@ noise?
 import warnings
 
 import numpy as np
-from _reproduction import Results, arguments, digits, mean_and_sd, save, table
+from _reproduction import Results, arguments, digits, save, table
+from _widths import spread
 from matplotlib import pyplot as plt
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
@@ -118,7 +119,7 @@ def main():
             nodes = [sum(row["nodes"]) for row in own]
             errors = np.array([row["errors"] for row in own])
             lines.append([task, kind, len(own)])
-            lines[-1] += ["{:.1f} ± {:.1f}".format(*mean_and_sd(nodes))]
+            lines[-1] += [spread(nodes, "{:.1f}")]
             lines[-1] += [f"{np.median(errors[:, 0]):.1e}"]
             lines[-1] += [f"{np.median(errors[:, -1]):.1e}"]
     header = ["outputs", "fit", "runs", "nodes in use", "error, least noise"]

@@ -9,6 +9,10 @@ from torch import Tensor
 
 __all__ = ["LayerRule", "RunTable", "Schedule", "layer_rules", "rows_of"]
 
+# What the first of several hidden layers takes of a strength, and what those behind it
+# do. Chosen on tables and on teachers: docs/claims/two_layers.md.
+FIRST, BEHIND = 5.0, 0.3
+
 
 @dataclass(frozen=True)
 class LayerRule:
@@ -150,18 +154,31 @@ def layer_rules(
     alpha_lambda: float,
     alpha_readout: float,
 ) -> tuple[LayerRule, ...]:
-    """Return the rules of an estimator's network, from its parameters."""
-    hidden = LayerRule(
-        gate=gate if parametrization == "spectral" else None,
-        phi=trainable != "eigenvalues" or parametrization == "dense",
-        lambda_=trainable != "eigenvectors" and parametrization == "spectral",
-        bias=bias,
-        alpha_phi=alpha_phi,
-        alpha_lambda=alpha_lambda,
+    """Return the rules of an estimator's network, from its parameters.
+
+    Of several hidden layers with ``gate="out"`` the first takes 5 times the strengths,
+    the others and the readout 0.3 times. By the scale freedom of ReLU the minima are
+    nearly those of equal shares (docs/theory/penalty.md); but nodes of the first layer
+    are then decided on early, and fewer of them stay.
+    """
+    several = gate == "out" and n_layers > 2
+    shares = (FIRST, *[BEHIND] * (n_layers - 1)) if several else (1.0,) * n_layers
+    gated = tuple(
+        LayerRule(
+            gate=gate if parametrization == "spectral" else None,
+            phi=trainable != "eigenvalues" or parametrization == "dense",
+            lambda_=trainable != "eigenvectors" and parametrization == "spectral",
+            bias=bias,
+            alpha_phi=share * alpha_phi,
+            alpha_lambda=share * alpha_lambda,
+        )
+        for share in shares
     )
     if gate != "out":  # no layer is special: the readout is gated as well
-        return (hidden,) * n_layers
+        return gated
     # NOTE[DIFF] The paper leaves the readout free. The scale freedom of ReLU then
     # lets the penalty on the other layers drift to nothing (docs/theory/penalty.md).
-    readout = LayerRule(gate=None, lambda_=False, bias=bias, alpha_phi=alpha_readout)
-    return (hidden,) * (n_layers - 1) + (readout,)
+    readout = LayerRule(
+        gate=None, lambda_=False, bias=bias, alpha_phi=shares[-1] * alpha_readout
+    )
+    return (*gated[:-1], readout)

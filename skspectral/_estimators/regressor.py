@@ -68,6 +68,8 @@ class SpectralMLPRegressor(RegressorMixin, PrunableSpectralMLP):
         (with ramps from 1.8e-4) to 1e-2; the value in use is `alpha_`. Rows of unequal
         weight w count as ``(sum w)^2 / sum w^2``, and in `partial_fit` rows seen again
         do not count. For ``loss="quantile"`` it is doubled.
+        Of several hidden layers with ``gate="out"`` the first takes 5 times all
+        strengths, the others and the readout 0.3 times.
     alpha_phi : float, default=None
         Strength for the eigenvectors (the weights, where dense). None takes `alpha`.
     alpha_lambda : float, default=None

@@ -115,7 +115,7 @@ def test_a_deep_classifier_keeps_its_classes(gate):
         encoding="linear",
         hidden_layer_sizes=(16, 8),
         gate=gate,
-        max_iter=60,
+        max_iter=120,
         random_state=0,
     ).fit(X, labels)
     folded = model.prune(X, n_nodes=(12, 6), merge="fold")
