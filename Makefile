@@ -17,7 +17,7 @@ gallery: $(VENV)/demo
 # docs/results. What was computed before is not computed again.
 SCALE ?= quick
 reproduce: $(VENV)/demo
-	for claim in examples/reproduce_*.py; do \
+	for claim in examples/reproduce_*.py "examples/reproduce_core_size.py --layers 2"; do \
 	    echo "$$claim"; MPLBACKEND=Agg $(BIN)/python $$claim --scale $(SCALE) || exit 1; \
 	done
 
