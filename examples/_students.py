@@ -44,6 +44,9 @@ KINDS = {
     "dense (ours)": 'the same with parametrization="dense": decay on both layers',
     "group lasso": "the same objective by proximal steps on plain weights",
 }
+TWO_LAYERS = tuple(
+    f"{kind} ({how})" for how in ("paper", "ours") for kind in ("spectral", "dense")
+)
 FOLDED = ("spectral (paper)", "spectral (ours)", "group lasso")  # what has a core
 
 
@@ -330,17 +333,23 @@ def measured(kind, h_teacher, h, layers, teacher, seeds, shorten=1):
 
 
 def cases(scale, *, layers=1, kinds=tuple(KINDS)):
-    """Cases of a scale; those of a smaller one are among those of a larger."""
+    """Cases of a scale; those of a smaller one are among those of a larger.
+
+    Beyond quick, two layers are asked of teachers of 20 alone; always of `TWO_LAYERS`.
+    """
     if scale == "quick":
         grid = [(t, h, 0, [0, 1]) for t in (5, 10) for h in (10, 40)]
     else:
         teachers = (10, 20) if scale == "reduced" else (5, 10, 20, 40)
         widths = (10, 20, 40, 100, 200, 500)
+        longest = (1000, 1500) if scale == "full" else ()
+        if layers == 2:
+            teachers, widths, longest = (20,), widths[1:], ()
         seeds = [[0, 1]] if scale == "reduced" else [[0, 1], [2, 3, 4]]
         grid = [
             (t, h, teacher, seed)
             for t in teachers
-            for h in widths + ((1000, 1500) if scale == "full" and t == 20 else ())
+            for h in widths + (longest if t == 20 else ())
             for teacher in ((0, 1) if scale == "reduced" else (0, 1, 2))
             for seed in seeds
         ]
@@ -357,6 +366,7 @@ def cases(scale, *, layers=1, kinds=tuple(KINDS)):
         }
         for t, h, teacher, seeds in grid
         for kind in kinds
+        if layers == 1 or kind in TWO_LAYERS
     ]
 
 
