@@ -75,7 +75,7 @@ def cases_chosen(scale, names):
             "max_iter": 5 if quick else "auto",
             **SETTINGS.get(name, {}),
         }
-        for h in ((8, 16) if quick else (16, 64, 256, 1000) if full else (16, 256))
+        for h in ((8, 16) if quick else (16, 64, 256) if full else (16, 256))
         for name in names
     ]
 
